@@ -1,0 +1,1 @@
+"""Diagnosers without a model, the yardsticks of every table. No torch here."""

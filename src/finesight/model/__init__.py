@@ -1,0 +1,1 @@
+"""Torch, first door: load, see, generate, diagnose."""

@@ -1,0 +1,1 @@
+"""Pure numbers from (prediction, reference). No torch here."""

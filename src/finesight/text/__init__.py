@@ -1,0 +1,1 @@
+"""Strings to nouns and back: the only place that knows the answer grammar."""

@@ -1,0 +1,1 @@
+"""Torch, second door: the training recipes and their parts."""

@@ -1,0 +1,12 @@
+"""`finesight train` verbs."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _noun() -> None:
+    """Verbs of this noun."""
