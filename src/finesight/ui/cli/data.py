@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from finesight.ui.cli import data_sets
+
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def _noun() -> None:
     """Verbs of this noun."""
+
+
+data_sets.register(app)
