@@ -1,0 +1,148 @@
+"""The nine LLaVA files and `combined.json`: `{image, conversations: [{from, value}, {from, value}]}`.
+
+A file named after a subclass holds that subclass. `combined.json` does not say which record is what; the form
+of the prompt and answer tells, first match of `_FORMS`. Records finesight writes carry `id`, `subclass`,
+`region`, `concern`, `candidates` and `source` beside the LLaVA fields, and those are believed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from finesight.data.atomic import write_text
+from finesight.data.readers import fields
+from finesight.data.readers.reading import BadRecord, Reading, convert
+from finesight.data.readers.stream import stream_records
+from finesight.schema.sample import Sample, Subclass
+
+COMBINED = "combined.json"
+
+_IMAGE = "<image>\n"
+_IMAGE_MARK = re.compile(r"\A<image>\n?")
+_ASKERS, _ANSWERERS = {"human", "user"}, {"gpt", "assistant"}
+
+_OPTION_PROMPT = re.compile(r"option's letter|^\(?[A-D][.):]\s.*^\(?[B-E][.):]\s", re.I | re.M | re.S)
+_LETTER = re.compile(r"\s*\(?[A-H]\)?[.:]?(\s|\Z)")
+_QUALITY = r"the (overall )?quality of (the|this) image is"
+_SCORE = re.compile(rf"\s*{_QUALITY}\s+\w+\s*\.?\s*\Z", re.I)
+_ASSESS = re.compile(rf"^Thus, {_QUALITY}", re.I | re.M)
+_BOX = "<|box_start|>"
+
+_FORMS: tuple[tuple[Subclass, Callable[[str, str], object]], ...] = (
+    (Subclass.MCQ, lambda ask, answer: _OPTION_PROMPT.search(ask) and _LETTER.match(answer)),
+    (Subclass.REG_PERCEPTION, lambda ask, answer: _BOX in ask),
+    (Subclass.SCORE, lambda ask, answer: _SCORE.match(answer)),
+    (Subclass.BRIEF_ASSESS, lambda ask, answer: "**Conclusion**" in answer),
+    (Subclass.ASSESS, lambda ask, answer: _ASSESS.search(answer)),
+    (
+        Subclass.DIST_DETECT,
+        lambda ask, answer: re.search(r"coordinates of (all|every|each)|all (the )?distortions", ask, re.I),
+    ),
+    (Subclass.REF_GROUNDING, lambda ask, answer: re.search(r"coordinates of", ask, re.I) and _BOX in answer),
+    (
+        Subclass.DIST_ASSESS,
+        lambda ask, answer: re.search(r"\bassess\b.*\bdistortion\b.*in detail", ask, re.I | re.S),
+    ),
+)
+
+
+def infer_subclass(question: str, answer: str) -> Subclass:
+    """The subclass a prompt and its answer have the form of; what has none of the others' is a free question.
+
+    In this order: options and a letter (mcq) · a box in the prompt (reg-perception) · one sentence of quality
+    (score) · **Conclusion** (brief_assess) · a line "Thus, the quality of the image is" (assess) · a prompt for
+    all distortions (dist_detect) · for the coordinates of one (ref-grounding) · to assess one in detail
+    (dist_assess) · qa.
+    """
+    return next((subclass for subclass, fits in _FORMS if fits(question, answer)), Subclass.QA)
+
+
+def read_samples(path: Path, subclass: Subclass | None = None) -> Reading[Sample]:
+    """The samples of a LLaVA file, list or JSONL, in file order.
+
+    Args:
+        subclass: of every record; by default the file's name says it, else each record's form.
+
+    Raises:
+        InputError: while iterating, where the file cannot be read or holds no JSON records.
+    """
+    fixed = subclass or next((s for s in Subclass if s.value == path.stem), None)
+
+    def build(record: dict[str, Any], index: int) -> Sample:
+        return _sample(record, f"{path.stem}-{index}", fixed)
+
+    return Reading(convert(stream_records(path), str(path), build))
+
+
+def write_samples(folder: Path, samples: Iterable[Sample]) -> None:
+    """Write `<subclass>.json` for each subclass that occurs, and all of them in order as `combined.json`."""
+    everything: list[dict[str, Any]] = []
+    by_file: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for sample in samples:
+        record = _record(sample)
+        everything.append(record)
+        by_file[f"{sample.subclass.value}.json"].append(record)
+    for name, records in by_file.items():
+        write_text(folder / name, _dump(records))
+    # Last, so that a folder with a combined.json is a complete one.
+    write_text(folder / COMBINED, _dump(everything))
+
+
+def _sample(record: dict[str, Any], default_id: str, subclass: Subclass | None) -> Sample:
+    question, answer = _turns(record)
+    region = record.get("region")
+    named = record.get("subclass")
+    if named is not None and named not in set(Subclass):
+        raise BadRecord(f"subclass: {named!r} is none of the nine")
+    return Sample(
+        id=str(record.get("id", default_id)),
+        image=fields.text(record, "image"),
+        subclass=subclass or (Subclass(named) if named else infer_subclass(question, answer)),
+        question=question,
+        answer=answer,
+        region=None if region is None else fields.box(record, "region"),
+        concern=record.get("concern"),
+        candidates=fields.strings(record, "candidates") if "candidates" in record else (),
+        source=fields.text(record, "source", ""),
+    )
+
+
+def _turns(record: dict[str, Any]) -> tuple[str, str]:
+    turns = record.get("conversations")
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise BadRecord("conversations: a list of turns is expected")
+    if len(turns) != 2:
+        raise BadRecord(f"conversations: one question and one answer are expected, not {len(turns)} turns")
+    asked, answered = turns
+    if asked.get("from") not in _ASKERS or answered.get("from") not in _ANSWERERS:
+        speakers = f"{asked.get('from')!r} and {answered.get('from')!r}"
+        raise BadRecord(f"conversations: 'human' and then 'gpt' are expected, not {speakers}")
+    return _IMAGE_MARK.sub("", fields.text(asked, "value")), fields.text(answered, "value")
+
+
+def _record(sample: Sample) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "id": sample.id,
+        "image": sample.image,
+        "subclass": sample.subclass.value,
+        "conversations": [
+            {"from": "human", "value": _IMAGE + sample.question},
+            {"from": "gpt", "value": sample.answer},
+        ],
+    }
+    extras = {
+        "region": list(sample.region.xyxy) if sample.region else None,
+        "concern": sample.concern,
+        "candidates": list(sample.candidates),
+        "source": sample.source,
+    }
+    return record | {name: value for name, value in extras.items() if value}
+
+
+def _dump(records: list[dict[str, Any]]) -> str:
+    return json.dumps(records, ensure_ascii=False, indent=0) + "\n"
