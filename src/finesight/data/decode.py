@@ -39,6 +39,7 @@ _TURNS = {
 }
 _ORIENTATION = 0x0112  # EXIF 2.32, section 4.6.4
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"BM")
 _KINDS = (
     (b"%PDF", "a PDF document"),
     (b"8BPS", "a Photoshop document"),
@@ -80,7 +81,7 @@ def decode(data: bytes) -> NDArray[np.uint8]:
     except Undecodable:
         raise
     except UnidentifiedImageError:
-        raise Undecodable(_kind(data), "convert it to JPEG or PNG") from None
+        raise Undecodable(_kind(data), "export it as JPEG or PNG") from None
     except Image.DecompressionBombError:
         raise _oversize(MAX_PIXELS) from None
     except MemoryError:
@@ -182,7 +183,9 @@ def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
 
 
 def _kind(data: bytes) -> str:
-    """What a file is that no decoder knows, as far as its first bytes tell."""
+    """What a file is that no decoder takes, as far as its first bytes tell."""
+    if data.startswith(_PICTURES):
+        return "damaged picture (its header cannot be read)"
     if data[4:8] == b"ftyp":
         return "a HEIF picture" if data[8:12] in _HEIF_BRANDS else "a video, not a picture"
     known = next((kind for magic, kind in _KINDS if data.startswith(magic)), None)

@@ -15,8 +15,8 @@ from finesight.schema.picture import Picture
 _DECODABLE = "jpg jpeg jpe jfif mpo png apng webp avif gif bmp dib tif tiff ppm pgm pbm pnm jp2 j2k"
 _NOT_DECODABLE = "heic heif jxl"
 SUFFIXES = frozenset(f".{name}" for name in f"{_DECODABLE} {_NOT_DECODABLE}".split())
-"""What counts as a picture inside a folder. What cannot be decoded is among it to be listed with its reason: a
-photo passed over in silence would be missed by nobody."""
+"""What counts as a picture inside a folder. What cannot be decoded is among it, to be listed with its reason:
+a photo passed over in silence would be missed by nobody."""
 
 MAX_BYTES = 512 * 1024**2
 
