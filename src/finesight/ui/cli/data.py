@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from finesight.ui.cli import data_sets
+from finesight.ui.cli import data_sets, data_synthesise
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -15,3 +15,4 @@ def _noun() -> None:
 
 
 data_sets.register(app)
+data_synthesise.register(app)

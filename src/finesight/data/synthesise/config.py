@@ -1,0 +1,27 @@
+"""What a synthesis is told: how many images, how large, which mixture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SynthesisConfig(BaseModel):
+    """The recipe of a synthetic set; unknown keys are errors.
+
+    count: images to make. seed: of the whole set. size: long side of every image in pixels.
+    workers: processes; the bytes do not depend on it. balance: `published` draws types as often as the
+    published table, `uniform` equally often. clean_share: share of images left without distortion.
+    max_boxes: most distortions planned for one image.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    count: int = Field(default=1000, gt=0)
+    seed: int = Field(default=0, ge=0)
+    size: int = Field(default=448, ge=96, le=4096)
+    workers: int = Field(default=1, gt=0)
+    balance: Literal["published", "uniform"] = "published"
+    clean_share: float = Field(default=0.08, ge=0, le=1)
+    max_boxes: int = Field(default=11, ge=1, le=11)

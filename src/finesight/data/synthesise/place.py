@@ -1,0 +1,138 @@
+"""Finding a place for a distortion: where it shows and where nothing already there contradicts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from finesight.data.synthesise.plan import Wish
+from finesight.data.synthesise.region import Region, draw_mask
+from finesight.data.synthesise.scene import Grid
+from finesight.schema.taxonomy import DistortionType as T
+from finesight.schema.taxonomy import Severity
+
+_CANDIDATES = 12
+_LEAST_SIDE_PX = 24
+_SOFT_SHAPE_LOSS = 0.85  # the affected box of a soft shape has about this share of its window's sides
+_SAME_TYPE_OVERLAP = 0.1
+_SOLID_OVERLAP = 0.25
+_COVERED = 0.5  # share of a box that another must cover to hide or contradict it
+
+_BLURS = frozenset({T.LOW_CLARITY, T.MOTION_BLUR, T.OUT_OF_FOCUS_BLUR})
+_FINE = _BLURS | {T.EDGE_ALIASING_EFFECT, T.EDGE_RINGING_EFFECT}
+
+HIDES: dict[T, tuple[frozenset[T], int]] = {
+    T.LOW_CLARITY: (_BLURS, 0),
+    T.MOTION_BLUR: (_BLURS, 0),
+    T.OUT_OF_FOCUS_BLUR: (_BLURS, 0),
+    T.EDGE_ALIASING_EFFECT: (_FINE, 0),
+    T.BLOCKING_ARTIFACTS: (_FINE | {T.NOISE}, 0),
+    T.NOISE: (_FINE, 1),
+    T.UNDEREXPOSURE: (_FINE, 1),
+    T.OVEREXPOSURE: (_FINE | {T.NOISE}, 1),
+}
+"""Which types a type makes invisible below it, when its severity rank is higher by this or more."""
+
+_CONTRADICTIONS = frozenset({frozenset({T.OVEREXPOSURE, T.UNDEREXPOSURE})})
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """A distortion with its place in the image."""
+
+    type: T
+    severity: Severity
+    region: Region
+
+
+def whole_image(wish: Wish, width: int, height: int, rng: np.random.Generator) -> Region:
+    """The region of a global distortion: everything, or a large soft rectangle around the middle."""
+    if wish.area == 1:
+        return Region(0, 0, width, height)
+    share = wish.area**0.5
+    w, h = round(width * min(1, share / 0.96)), round(height * min(1, share / 0.96))
+    x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+    return Region(x, y, x + w, y + h, draw_mask(wish.shape, w, h, rng))
+
+
+def find_place(
+    wish: Wish, visible: Grid, taken: list[Placement], size: tuple[int, int], rng: np.random.Generator
+) -> Region | None:
+    """The most visible of some random places that agree with what is taken; None where none does.
+
+    Args:
+        visible: where a distortion of this type shows, over the whole image.
+        size: width and height of the image in pixels.
+    """
+    width, height = size
+    integral = cv2.integral(visible)
+    best, best_score = None, -1.0
+    for _ in range(_CANDIDATES):
+        region = _random_window(wish, width, height, rng)
+        score = _mean_over(integral, region, width, height)
+        if score > best_score and not any(conflict(wish, region, other) for other in taken):
+            best, best_score = region, score
+    if best is None:
+        return None
+    mask = draw_mask(wish.shape, best.x2 - best.x1, best.y2 - best.y1, rng)
+    if mask is not None and wish.type is T.MEANINGLESS_SOLID_COLOR:
+        mask = (mask * 6 - 2.5).clip(0, 1)  # surfaces have crisp outlines
+    return Region(*best.xyxy, mask)
+
+
+def conflict(wish: Wish, region: Region, other: Placement) -> bool:
+    """Whether a distortion at `region` and one already placed would make one of the labels untrue."""
+    shared = _shared_px(region, other.region)
+    if not shared:
+        return False
+    covered_new, covered_old = shared / _area_px(region), shared / _area_px(other.region)
+    covered = max(covered_new, covered_old)
+    if T.MEANINGLESS_SOLID_COLOR in (wish.type, other.type) and not _one_is_global(covered_new, covered_old):
+        return covered > _SOLID_OVERLAP
+    if wish.type is other.type:
+        return covered > _SAME_TYPE_OVERLAP
+    if frozenset({wish.type, other.type}) in _CONTRADICTIONS:
+        return covered > _SAME_TYPE_OVERLAP
+    return (covered_new > _COVERED and hides(other.type, other.severity, wish.type, wish.severity)) or (
+        covered_old > _COVERED and hides(wish.type, wish.severity, other.type, other.severity)
+    )
+
+
+def hides(upper: T, upper_severity: Severity, lower: T, lower_severity: Severity) -> bool:
+    """Whether `lower` cannot be seen in a place that `upper` covers."""
+    hidden, margin = HIDES.get(upper, (frozenset(), 0))
+    return lower in hidden and upper_severity.rank >= lower_severity.rank + margin
+
+
+def _one_is_global(covered_new: float, covered_old: float) -> bool:
+    """One lies wholly in the other, which is far larger: a surface under a distortion of the whole image."""
+    return min(covered_new, covered_old) < 0.6 and max(covered_new, covered_old) == 1
+
+
+def _random_window(wish: Wish, width: int, height: int, rng: np.random.Generator) -> Region:
+    ratio = float(np.exp(rng.uniform(np.log(0.5), np.log(2.0))))
+    sides = wish.area**0.5 / (1.0 if wish.shape == "rectangle" else _SOFT_SHAPE_LOSS)
+    w = min(width, max(_LEAST_SIDE_PX, round(width * sides * ratio**0.5)))
+    h = min(height, max(_LEAST_SIDE_PX, round(height * sides / ratio**0.5)))
+    x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+    return Region(x, y, x + w, y + h)
+
+
+def _mean_over(integral: Grid, region: Region, width: int, height: int) -> float:
+    rows, columns = integral.shape[0] - 1, integral.shape[1] - 1
+    x1, y1 = region.x1 * columns // width, region.y1 * rows // height
+    x2, y2 = max(x1 + 1, region.x2 * columns // width), max(y1 + 1, region.y2 * rows // height)
+    total = integral[y2, x2] - integral[y1, x2] - integral[y2, x1] + integral[y1, x1]
+    return float(total) / ((x2 - x1) * (y2 - y1))
+
+
+def _area_px(region: Region) -> int:
+    return (region.x2 - region.x1) * (region.y2 - region.y1)
+
+
+def _shared_px(a: Region, b: Region) -> int:
+    w = min(a.x2, b.x2) - max(a.x1, b.x1)
+    h = min(a.y2, b.y2) - max(a.y1, b.y1)
+    return max(0, w) * max(0, h)

@@ -1,0 +1,75 @@
+"""Photographs on disk, and clean pictures cut out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from finesight.data.images import SUFFIXES, load_picture
+from finesight.data.synthesise.region import Rgb
+from finesight.errors import InputError
+
+_KEPT = 4  # a photograph is kept at most this many times larger than the pictures cut from it
+_ASPECTS = (1.0, 4 / 3, 3 / 2, 16 / 9)
+_LEAST_SHRINKING = (
+    1.3  # crops are taken this much larger where the photograph allows: shrinking keeps them crisp
+)
+
+
+def find_photographs(folder: Path, recursive: bool = False) -> list[Path]:
+    """The picture files of a folder by name, in the order of their paths.
+
+    Raises:
+        InputError: no such folder, or no picture file in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; give a folder with photographs")
+    found = sorted(p for p in folder.glob("**/*" if recursive else "*") if p.suffix.lower() in SUFFIXES)
+    if not found:
+        where = "in or below it" if recursive else "directly inside (its subfolders are left out)"
+        raise InputError(f"{folder}: no photograph {where}; name a folder with .jpg, .png or similar files")
+    return found
+
+
+@lru_cache(maxsize=2)
+def load_photograph(path: Path, size: int) -> Rgb:
+    """A photograph, reduced so that its long side is at most four times `size` pixels.
+
+    Raises:
+        InputError: it cannot be read, or no picture of that size can be cut from it without enlarging.
+    """
+    rgb = load_picture(path).rgb
+    height, width = rgb.shape[:2]
+    if not _aspects(width, height, size):
+        raise InputError(
+            f"{path}: {width}x{height} is too small to cut {size} px from; give a larger photograph"
+        )
+    scale = _KEPT * size / max(width, height)
+    if scale >= 1:
+        return rgb
+    return cv2.resize(rgb, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+
+
+def cut(photograph: Rgb, size: int, rng: np.random.Generator) -> Rgb:
+    """A random part of a photograph, reduced to a long side of `size` pixels, mirrored or not."""
+    height, width = photograph.shape[:2]
+    shapes = _aspects(width, height, size)
+    out_w, out_h = shapes[rng.integers(len(shapes))]
+    most = min(width / out_w, height / out_h)
+    least = min(_LEAST_SHRINKING, most)
+    scale = float(np.exp(rng.uniform(np.log(least), np.log(most))))
+    w, h = min(width, round(out_w * scale)), min(height, round(out_h * scale))
+    x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+    part = cv2.resize(photograph[y : y + h, x : x + w], (out_w, out_h), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(part[:, ::-1]) if rng.random() < 0.5 else part
+
+
+def _aspects(width: int, height: int, size: int) -> Sequence[tuple[int, int]]:
+    """Widths and heights with a long side of `size` that fit into `width` x `height`."""
+    short = [round(size / aspect) for aspect in _ASPECTS]
+    shapes = [(size, short[0])] + [shape for s in short[1:] for shape in ((size, s), (s, size))]
+    return [(w, h) for w, h in shapes if w <= width and h <= height]

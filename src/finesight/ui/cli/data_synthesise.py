@@ -1,0 +1,65 @@
+"""`finesight data synthesise`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from finesight.data.synthesise import SynthesisReport
+
+
+class Balance(StrEnum):
+    """How often each type is drawn."""
+
+    PUBLISHED = "published"
+    UNIFORM = "uniform"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(name="synthesise")(synthesise_)
+
+
+def synthesise_(
+    photos: Annotated[Path, typer.Argument(help="Folder of clean photographs.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the images and their metadata.json.")],
+    count: Annotated[int, typer.Option(min=1, help="Images to make.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+    size: Annotated[int, typer.Option(min=96, max=4096, help="Long side in pixels.")] = 448,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    balance: Annotated[
+        Balance, typer.Option(help="Types as often as published, or all alike.")
+    ] = Balance.PUBLISHED,
+    max_boxes: Annotated[int, typer.Option(min=1, max=11, help="Most distortions of one image.")] = 11,
+    recursive: Annotated[bool, typer.Option(help="Take photographs from subfolders too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Make images with known distortions out of clean photographs."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from finesight.data.synthesise import SynthesisConfig, synthesise
+    from finesight.data.synthesise.sources import find_photographs
+
+    config = SynthesisConfig(
+        count=count, seed=seed, size=size, workers=workers, balance=balance.value, max_boxes=max_boxes
+    )
+    photographs = find_photographs(photos, recursive)
+    columns = TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("images", total=count)
+        report = synthesise(photographs, out, config, lambda n: bar.advance(task, n))
+    for name, reason in report.skipped.items():
+        print(f"skipped {name}: {reason}", file=sys.stderr)
+    print(report.model_dump_json() if as_json else _summary(report, out))
+
+
+def _summary(report: SynthesisReport, out: Path) -> str:
+    from finesight.data.synthesise.statistics import table
+
+    return f"{table(report.statistics)}\n\n{out / 'metadata.json'}\n{out / 'contact_sheet.jpg'}"
