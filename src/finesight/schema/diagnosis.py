@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from finesight.schema.box import Box
@@ -27,11 +30,26 @@ class Finding(BaseModel):
         return self.type, self.severity, self.box
 
 
+def canonical(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings grouped by type in the taxonomy's order, each once, as key if any of its mentions was."""
+    merged: dict[tuple[DistortionType, Severity, Box], Finding] = {}
+    for finding in findings:
+        seen = merged.get(finding.identity)
+        if seen is None or (finding.key and not seen.key):
+            merged[finding.identity] = finding
+    return tuple(sorted(merged.values(), key=lambda f: _ORDER[f.type]))
+
+
+def _plain_line(text: str) -> str:
+    """The text on one line, with nothing left that could be read as a token (`<|...|>`) of a chat model."""
+    return " ".join(re.sub(r"<\|+", "<", text).split())
+
+
 class Diagnosis(BaseModel):
     """Content, distortions and level of one picture.
 
     Findings are kept grouped by type in the order of the taxonomy (the grammar writes one line a type)
-    and a repeated finding is kept once, as key if any of its mentions was.
+    and a repeated finding is kept once, as key if any of its mentions was. The content is one plain line.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,18 +60,13 @@ class Diagnosis(BaseModel):
 
     @field_validator("content")
     @classmethod
-    def _one_line(cls, text: str) -> str:
-        return " ".join(text.split())
+    def _content(cls, text: str) -> str:
+        return _plain_line(text)
 
     @field_validator("findings")
     @classmethod
-    def _canonical(cls, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        merged: dict[tuple[DistortionType, Severity, Box], Finding] = {}
-        for finding in findings:
-            seen = merged.get(finding.identity)
-            if seen is None or (finding.key and not seen.key):
-                merged[finding.identity] = finding
-        return tuple(sorted(merged.values(), key=lambda f: _ORDER[f.type]))
+    def _findings(cls, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        return canonical(findings)
 
     @property
     def keys(self) -> tuple[Finding, ...]:
@@ -77,3 +90,13 @@ class Brief(BaseModel):
     level: Level
     mentions: tuple[Mention, ...] = ()
     scene: str
+
+    @field_validator("mentions")
+    @classmethod
+    def _once_each(cls, mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
+        return tuple(dict.fromkeys(mentions))
+
+    @field_validator("scene")
+    @classmethod
+    def _scene(cls, text: str) -> str:
+        return _plain_line(text)

@@ -1,0 +1,83 @@
+"""Option letters out of answers to multiple-choice questions, single or merged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from string import ascii_uppercase
+
+from finesight.schema.answer import ParseFailure
+from finesight.text.grammar import Fault, Reason, failure, read, settle
+
+_SAID = r"(?:the\s+)?(?:(?:correct|right|best)\s+)?(?:answer|option|choice)(?:\s+is)?\s*:?\s*(?:option\s+)?"
+# A letter is an option only where it stands alone or is set off: "A dog" is prose, "A. dog" an answer.
+_BARE = re.compile(
+    rf"(?:{_SAID})?(?:\(\s*(?P<in>[a-z])\s*\)|(?P<out>[a-z]))\s*(?P<rest>[.):].*)?", re.I | re.S
+)
+_SET_OFF = re.compile(rf"(?:{_SAID})?\(\s*(?P<in>[a-z])\s*\)(?P<rest>\s.*)", re.I | re.S)
+_ANOTHER = re.compile(r"[\s.):,;/&]*(?:(?:or|and)\s+)?\(?([A-Z])\)?\s*(?:[.):,;/]|$)")
+_NUMBERED = re.compile(r"^[ \t]*([0-9]{1,4})[ \t]*[.):][ \t]*(.*)$", re.MULTILINE)
+
+
+def parse_choice(text: str, options: int | Sequence[str] | None = None) -> str | ParseFailure:
+    """The letter of "B", "B.", "B)", "(B)", "B. its text" or "The answer is B."
+
+    options: the candidates or their number; a letter beyond them fails. Without it any letter goes. Text that
+    merely begins with a letter ("A dog") and answers with two letters ("A or B", "A. B") fail.
+    """
+    answer = read(text)
+    lead = len(answer.body) - len(answer.body.lstrip())
+    letter = _letter(answer.body[lead:])
+    if isinstance(letter, Reason):
+        return failure((*answer.faults, Fault(letter, lead)))
+    beyond = ascii_uppercase.index(letter) >= _count(options)
+    return settle(letter, answer.faults + (Fault(Reason.LETTER_BEYOND_OPTIONS, lead),) * beyond)
+
+
+def parse_choices(
+    text: str, count: int, options: Sequence[int | Sequence[str]] | None = None
+) -> tuple[str | ParseFailure, ...] | ParseFailure:
+    """The letters of `count` numbered questions, each read on its own; a failure where no line is numbered.
+
+    options: the candidates of each question or their numbers, in order. Lines numbered beyond `count` are
+    nobody's answer and are left alone; text between the lines too.
+    """
+    answer = read(text)
+    lines: dict[int, list[re.Match[str]]] = {}
+    for match in _NUMBERED.finditer(answer.body):
+        lines.setdefault(int(match[1]), []).append(match)
+    if not any(1 <= number <= count for number in lines):
+        return failure((*answer.faults, Fault(Reason.UNANSWERED, 0)))
+    given = tuple(
+        _numbered(lines.get(number, []), len(answer.body), options[number - 1] if options else None)
+        for number in range(1, count + 1)
+    )
+    return settle(given, answer.faults)
+
+
+def _numbered(
+    lines: Sequence[re.Match[str]], end: int, options: int | Sequence[str] | None
+) -> str | ParseFailure:
+    if not lines:
+        return failure([Fault(Reason.UNANSWERED, end)])
+    if len(lines) > 1:
+        return failure([Fault(Reason.ANSWERED_TWICE, lines[1].start())])
+    letter = parse_choice(lines[0][2], options)
+    if isinstance(letter, ParseFailure):
+        return letter.model_copy(update={"position": letter.position + lines[0].start(2)})
+    return letter
+
+
+def _letter(body: str) -> str | Reason:
+    match = _BARE.fullmatch(body) or _SET_OFF.fullmatch(body)
+    if match is None:
+        return Reason.NO_LETTER
+    letter = (match["in"] or match["out"]).upper()
+    another = _ANOTHER.match(match["rest"] or "")
+    return Reason.SEVERAL_LETTERS if another and another[1] != letter else letter
+
+
+def _count(options: int | Sequence[str] | None) -> int:
+    if options is None:
+        return len(ascii_uppercase)
+    return options if isinstance(options, int) else len(options)
