@@ -35,7 +35,6 @@ def image_path(folder: Path, image: str) -> Path:
 
 def write_subset(folder: Path, annotations: tuple[Annotation, ...], pictures_of: Path) -> None:
     """Make `folder` a data folder of some of the pictures of another one, without copying them."""
-    folder.mkdir(parents=True, exist_ok=True)
     link_images(folder, pictures_of)
     write_metadata(folder / METADATA, annotations)
 
@@ -44,12 +43,15 @@ def link_images(folder: Path, pictures_of: Path) -> None:
     """Make `folder/images` a relative link to the pictures of another data folder.
 
     Raises:
-        InputError: something else has that name already.
+        InputError: there are none, or something else has that name already.
     """
     link = folder / IMAGES
+    if not (pictures_of / IMAGES).is_dir():
+        raise InputError(f"{pictures_of}: has no folder {IMAGES}; name a data folder")
     target = os.path.relpath((pictures_of / IMAGES).resolve(), folder.resolve())
     if link.is_symlink() and os.readlink(link) == target:
         return
     if link.is_symlink() or link.exists():
         raise InputError(f"{link}: is there already and is not a link to {target}; name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
     link.symlink_to(target, target_is_directory=True)
