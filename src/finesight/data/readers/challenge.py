@@ -1,4 +1,4 @@
-"""The challenge's files: `perception`, `grounding`, `description` against `mcq`, `reg-p_bench`, `bench_metadata`."""
+"""The challenge's three prediction files and three truth files."""
 
 from __future__ import annotations
 
@@ -35,16 +35,24 @@ def read_reference(folder: Path) -> Reference:
     """The truth files of `folder`.
 
     Raises:
-        InputError: one of the three is missing or is not JSON; nothing can be measured without it.
+        InputError: one of the three is missing, is not JSON or has no record that can be used; nothing can
+            be measured without it.
     """
-    pictures = read_metadata(folder / PICTURES)
-    regions = _read(folder / REGIONS, _region_question)
-    choices = _read(folder / CHOICES, _choice_question)
+    skipped: list[str] = []
+
+    def gather(name: str, reading: Reading[T]) -> tuple[T, ...]:
+        items = tuple(reading)
+        if not items:
+            first = f", first {reading.skipped[0]}" if reading.skipped else ""
+            raise InputError(f"{folder / name}: no usable record{first}; is this the reference folder?")
+        skipped.extend(map(str, reading.skipped))
+        return items
+
     return Reference(
-        pictures=tuple(pictures),
-        regions=tuple(regions),
-        choices=tuple(choices),
-        skipped=tuple(map(str, [*pictures.skipped, *regions.skipped, *choices.skipped])),
+        pictures=gather(PICTURES, read_metadata(folder / PICTURES)),
+        regions=gather(REGIONS, _read(folder / REGIONS, _region_question)),
+        choices=gather(CHOICES, _read(folder / CHOICES, _choice_question)),
+        skipped=tuple(skipped),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from finesight.data.readers.reading import BadRecord
@@ -16,6 +15,9 @@ from finesight.schema.taxonomy import (
     find_type,
 )
 
+LARGEST = 1e15
+"""Bound of every number read; whole numbers below it are exact as floats too."""
+
 
 def text(record: dict[str, Any], name: str, default: str | None = None) -> str:
     """The string at `name`; BadRecord where it is missing without a default, or something else."""
@@ -28,7 +30,8 @@ def text(record: dict[str, Any], name: str, default: str | None = None) -> str:
 def number(record: dict[str, Any], name: str, default: float | None = None) -> float:
     """The finite number at `name`."""
     value = record.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    # The comparison turns away NaN, infinities and integers that no float holds.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
         raise BadRecord(f"{name}: {_complaint(record, name, 'a finite number')}")
     return value
 

@@ -24,40 +24,41 @@ COMBINED = "combined.json"
 
 _IMAGE = "<image>\n"
 _IMAGE_MARK = re.compile(r"\A<image>\n?")
-_ASKERS, _ANSWERERS = {"human", "user"}, {"gpt", "assistant"}
+_ASKERS, _ANSWERERS = ("human", "user"), ("gpt", "assistant")
 
-_OPTION_PROMPT = re.compile(r"option's letter|^\(?[A-D][.):]\s.*^\(?[B-E][.):]\s", re.I | re.M | re.S)
-_LETTER = re.compile(r"\s*\(?[A-H]\)?[.:]?(\s|\Z)")
-_QUALITY = r"the (overall )?quality of (the|this) image is"
+_OPTIONS = re.compile(r"option's letter|^\(?A[.):]\s.*^\(?B[.):]\s", re.I | re.M | re.S)
+_LETTER = re.compile(r"\s*\(?[A-Z]\)?[.:]?(\s|\Z)")
+_QUALITY = r"the (?:overall )?quality of (?:the|this) image is"
 _SCORE = re.compile(rf"\s*{_QUALITY}\s+\w+\s*\.?\s*\Z", re.I)
 _ASSESS = re.compile(rf"^Thus, {_QUALITY}", re.I | re.M)
-_BOX = "<|box_start|>"
+_REF, _BOX = r"<\|object_ref_start\|>[^<]*<\|object_ref_end\|>", r"<\|box_start\|>[^<]*<\|box_end\|>"
+_BOXED = re.compile(_BOX)
+_HEADED = re.compile(rf"\s*[A-Z][^:\n<]*:\s*{_REF}")
+_BARE_BOXES = re.compile(rf"(?:{_REF}|{_BOX}|[\s,.;]|and)+\Z")
+_ALL = re.compile(r"coordinates of (?:all|every|each)|all (?:the )?distortions", re.I)
+_ONE = re.compile(r"coordinates of this distortion", re.I)
+_IN_DETAIL = re.compile(r"\bassess\b.*\bdistortion\b.*\bin detail", re.I | re.S)
 
 _FORMS: tuple[tuple[Subclass, Callable[[str, str], object]], ...] = (
-    (Subclass.MCQ, lambda ask, answer: _OPTION_PROMPT.search(ask) and _LETTER.match(answer)),
-    (Subclass.REG_PERCEPTION, lambda ask, answer: _BOX in ask),
+    (Subclass.MCQ, lambda ask, answer: _OPTIONS.search(ask) and _LETTER.match(answer)),
+    (Subclass.REG_PERCEPTION, lambda ask, answer: _BOXED.search(ask)),
     (Subclass.SCORE, lambda ask, answer: _SCORE.match(answer)),
-    (Subclass.BRIEF_ASSESS, lambda ask, answer: "**Conclusion**" in answer),
+    (Subclass.BRIEF_ASSESS, lambda ask, answer: "**conclusion" in answer.lower()),
     (Subclass.ASSESS, lambda ask, answer: _ASSESS.search(answer)),
-    (
-        Subclass.DIST_DETECT,
-        lambda ask, answer: re.search(r"coordinates of (all|every|each)|all (the )?distortions", ask, re.I),
-    ),
-    (Subclass.REF_GROUNDING, lambda ask, answer: re.search(r"coordinates of", ask, re.I) and _BOX in answer),
-    (
-        Subclass.DIST_ASSESS,
-        lambda ask, answer: re.search(r"\bassess\b.*\bdistortion\b.*in detail", ask, re.I | re.S),
-    ),
+    (Subclass.DIST_DETECT, lambda ask, answer: _HEADED.match(answer) or _ALL.search(ask)),
+    (Subclass.REF_GROUNDING, lambda ask, answer: _BARE_BOXES.match(answer) or _ONE.search(ask)),
+    (Subclass.DIST_ASSESS, lambda ask, answer: _BOXED.search(answer) or _IN_DETAIL.search(ask)),
 )
 
 
 def infer_subclass(question: str, answer: str) -> Subclass:
-    """The subclass a prompt and its answer have the form of; what has none of the others' is a free question.
+    """The subclass whose form a prompt and its answer have; the first that fits of:
 
-    In this order: options and a letter (mcq) · a box in the prompt (reg-perception) · one sentence of quality
-    (score) · **Conclusion** (brief_assess) · a line "Thus, the quality of the image is" (assess) · a prompt for
-    all distortions (dist_detect) · for the coordinates of one (ref-grounding) · to assess one in detail
-    (dist_assess) · qa.
+    mcq, lettered options answered by a letter · reg-perception, a box in the prompt · score, one sentence
+    of quality · brief_assess, a **Conclusion** · assess, a line "Thus, the quality of the image is" ·
+    dist_detect, `Type:` before the first reference, or a prompt for all distortions · ref-grounding, boxes
+    and no prose, or a prompt for the coordinates of this distortion · dist_assess, boxes in prose, or a
+    prompt to assess a distortion in detail · qa, what has none of these.
     """
     return next((subclass for subclass, fits in _FORMS if fits(question, answer)), Subclass.QA)
 
@@ -97,7 +98,7 @@ def _sample(record: dict[str, Any], default_id: str, subclass: Subclass | None) 
     question, answer = _turns(record)
     region = record.get("region")
     named = record.get("subclass")
-    if named is not None and named not in set(Subclass):
+    if named is not None and named not in list(Subclass):
         raise BadRecord(f"subclass: {named!r} is none of the nine")
     return Sample(
         id=str(record.get("id", default_id)),
