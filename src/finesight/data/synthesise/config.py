@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Balance = Literal["published", "uniform"]
+
 
 class SynthesisConfig(BaseModel):
     """The recipe of a synthetic set; unknown keys are errors.
@@ -22,6 +24,6 @@ class SynthesisConfig(BaseModel):
     seed: int = Field(default=0, ge=0)
     size: int = Field(default=448, ge=96, le=4096)
     workers: int = Field(default=1, gt=0)
-    balance: Literal["published", "uniform"] = "published"
+    balance: Balance = "published"
     clean_share: float = Field(default=0.08, ge=0, le=1)
     max_boxes: int = Field(default=11, ge=1, le=11)

@@ -41,8 +41,8 @@ DISTORTIONS: dict[T, Distorter] = {
     T.UNDEREXPOSURE: Distorter(exposure.underexpose, scene.by_light, (15.0, 30.0, 45.0)),
     T.MEANINGLESS_SOLID_COLOR: Distorter(exposure.solid_color, scene.anywhere, (15.0, 15.0, 15.0)),
     T.EDGE_ALIASING_EFFECT: Distorter(edges.alias, scene.by_edges, (6.0, 9.0, 13.0)),
-    T.EDGE_RINGING_EFFECT: Distorter(edges.ring, scene.by_edges, (6.0, 10.0, 15.0)),
+    T.EDGE_RINGING_EFFECT: Distorter(edges.ring, scene.by_edges, (5.0, 8.0, 12.0)),
     T.NOISE: Distorter(noise.add_noise, scene.by_headroom, (5.0, 11.0, 22.0)),
-    T.BLOCKING_ARTIFACTS: Distorter(compression.compress, scene.by_headroom, (4.0, 6.0, 9.0)),
+    T.BLOCKING_ARTIFACTS: Distorter(compression.compress, scene.by_headroom, (2.5, 4.0, 7.0)),
 }
 """In the order of application: lens and motion, light, surfaces, resampling and sharpening, sensor, encoder."""

@@ -46,7 +46,10 @@ VEIL: dict[Severity, Span] = {
     Severity.MODERATE: (0.22, 0.30),
     Severity.SEVERE: (0.40, 0.52),
 }
-"""Low clarity: share of the contrast that a pale veil takes away."""
+"""Low clarity: share of the contrast that a veil takes away."""
+
+_VEIL_TONE = 170.0  # haze is pale; half of the veil's colour is this, half is the mean of the place
+
 
 _LINEAR_MAX = 65535
 _TO_LINEAR = np.round((np.arange(256) / 255) ** 2.2 * _LINEAR_MAX).astype(np.uint16)
@@ -68,14 +71,15 @@ def motion_blur(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal
 
 
 def low_clarity(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float) -> Rgb:
-    """Detail and contrast lost everywhere alike: sampled coarsely, interpolated, veiled in pale grey."""
+    """Detail and contrast lost everywhere alike: sampled coarsely, interpolated, veiled."""
     height, width = rgb.shape[:2]
     step = max(1.0, rng.uniform(*SAMPLING_STEP[severity]) * diagonal / 1000)
-    veil, tone = rng.uniform(*VEIL[severity]), rng.uniform(150, 200)
+    veil = rng.uniform(*VEIL[severity])
     coarse_size = max(1, round(width / step)), max(1, round(height / step))
     coarse = cv2.resize(rgb, coarse_size, interpolation=cv2.INTER_AREA)
-    curve = np.round(np.arange(256) * (1 - veil) + tone * veil).astype(np.uint8)
-    return cv2.resize(cv2.LUT(coarse, curve), (width, height), interpolation=cv2.INTER_CUBIC)
+    tone = (np.asarray(cv2.mean(coarse)[:3]) + _VEIL_TONE) / 2
+    curves = np.round(np.arange(256)[None, :, None] * (1 - veil) + tone * veil).astype(np.uint8)
+    return cv2.resize(cv2.LUT(coarse, curves), (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def _blur_light(rgb: Rgb, reach_px: float, kernel_at: KernelAt) -> Rgb:

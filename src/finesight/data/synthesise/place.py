@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from finesight.data.synthesise.distorters import DISTORTIONS
 from finesight.data.synthesise.plan import Wish
 from finesight.data.synthesise.region import Region, draw_mask
-from finesight.data.synthesise.scene import Grid
+from finesight.data.synthesise.scene import Grid, Scene
 from finesight.schema.taxonomy import DistortionType as T
 from finesight.schema.taxonomy import Severity
 
@@ -42,52 +44,54 @@ _CONTRADICTIONS = frozenset({frozenset({T.OVEREXPOSURE, T.UNDEREXPOSURE})})
 class Placement:
     """A distortion with its place in the image."""
 
-    type: T
-    severity: Severity
+    wish: Wish
     region: Region
 
 
-def whole_image(wish: Wish, width: int, height: int, rng: np.random.Generator) -> Region:
-    """The region of a global distortion: everything, or a large soft rectangle around the middle."""
-    if wish.area == 1:
-        return Region(0, 0, width, height)
-    share = wish.area**0.5
-    w, h = round(width * min(1, share / 0.96)), round(height * min(1, share / 0.96))
-    x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
-    return Region(x, y, x + w, y + h, draw_mask(wish.shape, w, h, rng))
+def claim(
+    wishes: list[Wish],
+    scene: Scene,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    claimed: Sequence[Placement] = (),
+) -> list[Placement]:
+    """`claimed` and places for as many wishes as agree with it and each other, the largest wishes first.
+
+    Args:
+        size: width and height of the image in pixels.
+    """
+    places = list(claimed)
+    for wish in sorted(wishes, key=lambda w: -w.area):
+        region = find_place(wish, scene, places, size, rng)
+        if region is not None:
+            places.append(Placement(wish, region))
+    return places
 
 
 def find_place(
-    wish: Wish, visible: Grid, taken: list[Placement], size: tuple[int, int], rng: np.random.Generator
+    wish: Wish, scene: Scene, taken: Sequence[Placement], size: tuple[int, int], rng: np.random.Generator
 ) -> Region | None:
-    """The most visible of some random places that agree with what is taken; None where none does.
-
-    Args:
-        visible: where a distortion of this type shows, over the whole image.
-        size: width and height of the image in pixels.
-    """
+    """The most visible of some random places that agree with what is taken; None where none does."""
     width, height = size
-    integral = cv2.integral(visible)
+    if wish.is_global:
+        whole = _large_window(wish, width, height, rng)
+        return None if any(conflict(wish, whole, other) for other in taken) else _shaped(wish, whole, rng)
+    integral = cv2.integral(DISTORTIONS[wish.type].visibility(scene))
     best, best_score = None, -1.0
     for _ in range(_CANDIDATES):
         region = _random_window(wish, width, height, rng)
         score = _mean_over(integral, region, width, height)
         if score > best_score and not any(conflict(wish, region, other) for other in taken):
             best, best_score = region, score
-    if best is None:
-        return None
-    mask = draw_mask(wish.shape, best.x2 - best.x1, best.y2 - best.y1, rng)
-    if mask is not None and wish.type is T.MEANINGLESS_SOLID_COLOR:
-        mask = (mask * 6 - 2.5).clip(0, 1)  # surfaces have crisp outlines
-    return Region(*best.xyxy, mask)
+    return best and _shaped(wish, best, rng)
 
 
-def conflict(wish: Wish, region: Region, other: Placement) -> bool:
+def conflict(wish: Wish, region: Region, placed: Placement) -> bool:
     """Whether a distortion at `region` and one already placed would make one of the labels untrue."""
-    shared = _shared_px(region, other.region)
+    shared, other = _shared_px(region, placed.region), placed.wish
     if not shared:
         return False
-    covered_new, covered_old = shared / _area_px(region), shared / _area_px(other.region)
+    covered_new, covered_old = shared / _area_px(region), shared / _area_px(placed.region)
     covered = max(covered_new, covered_old)
     if T.MEANINGLESS_SOLID_COLOR in (wish.type, other.type) and not _one_is_global(covered_new, covered_old):
         return covered > _SOLID_OVERLAP
@@ -109,6 +113,21 @@ def hides(upper: T, upper_severity: Severity, lower: T, lower_severity: Severity
 def _one_is_global(covered_new: float, covered_old: float) -> bool:
     """One lies wholly in the other, which is far larger: a surface under a distortion of the whole image."""
     return min(covered_new, covered_old) < 0.6 and max(covered_new, covered_old) == 1
+
+
+def _shaped(wish: Wish, window: Region, rng: np.random.Generator) -> Region:
+    mask = draw_mask(wish.shape, window.x2 - window.x1, window.y2 - window.y1, rng)
+    if mask is not None and wish.type is T.MEANINGLESS_SOLID_COLOR:
+        mask = (mask * 6 - 2.5).clip(0, 1)  # surfaces have crisp outlines
+    return Region(*window.xyxy, mask)
+
+
+def _large_window(wish: Wish, width: int, height: int, rng: np.random.Generator) -> Region:
+    """Everything, or most of it."""
+    side = min(1.0, wish.area**0.5 / (1.0 if wish.shape == "rectangle" else 0.96))
+    w, h = round(width * side), round(height * side)
+    x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+    return Region(x, y, x + w, y + h)
 
 
 def _random_window(wish: Wish, width: int, height: int, rng: np.random.Generator) -> Region:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from finesight.data.synthesise.config import SynthesisConfig
+from finesight.data.synthesise.config import Balance, SynthesisConfig
 from finesight.data.synthesise.published import (
     AREA_RANGE,
     AREA_SIGMA,
     BOXES_PER_IMAGE,
     FREQUENCIES,
     GLOBAL_AREA,
-    type_shares,
 )
 from finesight.data.synthesise.region import SHAPES, Shape
 from finesight.schema.taxonomy import DistortionType as T
@@ -29,8 +30,28 @@ SOLID_AREAS: dict[Severity, tuple[float, float]] = {
 }
 """The severity of a solid colour is its share of the image: that is all there is to see of it."""
 
+
+@dataclass(frozen=True)
+class Correction:
+    """Factors on the published numbers of global and of local boxes and on the median local area of a type."""
+
+    of_global: float = 1.0
+    of_local: float = 1.0
+    area: float = 1.0
+
+
+CORRECTIONS: dict[T, Correction] = {kind: Correction() for kind in T}
+
+_UNSEEN = 0.08  # share of the claims that turn out not to show anywhere (measured)
 _WHOLE_IMAGE = 0.85  # share of the global distortions that cover the image to its rim; the others leave some
-_SHAPE_SHARES = (0.25, 0.25, 0.25, 0.25)
+_ANY_SHAPE = (0.25, 0.25, 0.25, 0.25)
+_SOFT_SHAPES = (
+    0.0,
+    0.3,
+    0.35,
+    0.35,
+)  # light has no hard rectangles; one burnt white would pass for a surface
+_LIGHT = frozenset({T.OVEREXPOSURE, T.UNDEREXPOSURE})
 
 
 @dataclass(frozen=True)
@@ -47,32 +68,55 @@ class Wish:
         return self.area > GLOBAL_AREA
 
 
-def draw_wishes(rng: np.random.Generator, config: SynthesisConfig) -> list[Wish]:
-    """The distortions wished for one image; none for an authentic clean one."""
+def draw_number(rng: np.random.Generator, config: SynthesisConfig) -> int:
+    """How many distortions one image is to carry; 0 for an authentic clean one."""
     if rng.random() < config.clean_share:
-        return []
+        return 0
     numbers = [n for n in BOXES_PER_IMAGE if n > 0]
     weights = np.array([BOXES_PER_IMAGE[n] for n in numbers], float)
-    n = min(int(rng.choice(numbers, p=weights / weights.sum())), config.max_boxes)
-    kinds = list(T)
-    shares = type_shares()
-    p = [shares[kind] if config.balance == "published" else 1 / len(kinds) for kind in kinds]
-    return [_draw_wish(kinds[i], rng) for i in rng.choice(len(kinds), size=n, p=p)]
+    n = int(rng.choice(numbers, p=weights / weights.sum()))
+    return min(n + int(rng.random() < n * _UNSEEN), config.max_boxes)
 
 
-def _draw_wish(kind: T, rng: np.random.Generator) -> Wish:
-    severity = list(Severity)[rng.choice(3, p=list(SEVERITY_SHARES.values()))]
-    if rng.random() < FREQUENCIES[kind].global_share:
-        area = 1.0 if rng.random() < _WHOLE_IMAGE else rng.uniform(GLOBAL_AREA + 0.05, 0.95)
-        return Wish(kind, severity, area, "rectangle" if area == 1 else "feathered")
-    return Wish(kind, severity, _local_area(kind, severity, rng), SHAPES[rng.choice(4, p=_SHAPE_SHARES)])
+def draw_wish(rng: np.random.Generator, balance: Balance) -> Wish:
+    """One distortion of the mixture."""
+    rows, odds = _mixture(balance)
+    kind, is_global = rows[rng.choice(len(rows), p=odds)]
+    return _draw_global(kind, rng) if is_global else _draw_local(kind, rng)
+
+
+@cache
+def _mixture(balance: Balance) -> tuple[list[tuple[T, bool]], NDArray[np.float64]]:
+    """Types with their extent (global or not) and the probability of wishing each."""
+    rows, odds = [], []
+    for kind, row in FREQUENCIES.items():
+        correction = CORRECTIONS[kind]
+        total = row.boxes if balance == "uniform" else 1
+        rows += [(kind, True), (kind, False)]
+        odds += [row.n_global * correction.of_global / total, row.n_local * correction.of_local / total]
+    return rows, np.array(odds) / sum(odds)
+
+
+def _draw_global(kind: T, rng: np.random.Generator) -> Wish:
+    area = 1.0 if rng.random() < _WHOLE_IMAGE else rng.uniform(GLOBAL_AREA + 0.05, 0.95)
+    return Wish(kind, _draw_severity(rng), area, "rectangle" if area == 1 else "feathered")
+
+
+def _draw_local(kind: T, rng: np.random.Generator) -> Wish:
+    severity = _draw_severity(rng)
+    shares = _SOFT_SHAPES if kind in _LIGHT else _ANY_SHAPE
+    return Wish(kind, severity, _local_area(kind, severity, rng), SHAPES[rng.choice(len(SHAPES), p=shares)])
+
+
+def _draw_severity(rng: np.random.Generator) -> Severity:
+    return list(Severity)[rng.choice(len(SEVERITY_SHARES), p=list(SEVERITY_SHARES.values()))]
 
 
 def _local_area(kind: T, severity: Severity, rng: np.random.Generator) -> float:
     if kind is T.MEANINGLESS_SOLID_COLOR:
         low, high = np.log(SOLID_AREAS[severity])
         return float(np.exp(rng.uniform(low, high)))
-    median, (least, most) = FREQUENCIES[kind].local_median, AREA_RANGE
+    median, (least, most) = FREQUENCIES[kind].local_median * CORRECTIONS[kind].area, AREA_RANGE
     while True:
         area = median * float(np.exp(AREA_SIGMA * rng.standard_normal()))
         if least <= area <= most:

@@ -24,6 +24,9 @@ SHAPES: tuple[Shape, ...] = ("rectangle", "feathered", "ellipse", "blob")
 _MASK_PX = (
     64  # masks are smooth: drawn this small and enlarged, which costs a tenth of drawing them full size
 )
+_CELL_PX = 8  # changes are looked at in cells of this size
+_ACTIVE = 0.25  # a cell takes part from this share of the mean change on
+_LEAST_PART_PX = 16
 _AFFECTED = 0.5  # a pixel belongs to the affected area from this share on
 
 
@@ -78,6 +81,29 @@ def blend(original: Rgb, changed: Rgb, mask: Mask | None) -> Rgb:
     if mask is None:
         return changed
     return cv2.blendLinear(changed, original, mask, 1 - mask)
+
+
+def changed_part(before: Rgb, after: Rgb, region: Region) -> Region | None:
+    """The part of a region in which its window changed: flat margins, where a blur does nothing, are left out.
+
+    None where too little is left to speak of a place.
+    """
+    height, width = before.shape[:2]
+    cells = max(1, width // _CELL_PX), max(1, height // _CELL_PX)
+    change = cv2.cvtColor(cv2.absdiff(before, after), cv2.COLOR_RGB2GRAY)
+    coarse = cv2.resize(change, cells, interpolation=cv2.INTER_AREA).astype(np.float32)
+    active = coarse > _ACTIVE * coarse.mean()
+    columns, rows = np.flatnonzero(active.any(0)), np.flatnonzero(active.any(1))
+    if not len(columns):
+        return None
+    left, top, right, bottom = region.bounds()
+    inner = Region(
+        max(left, region.x1 + int(columns[0]) * width // cells[0]),
+        max(top, region.y1 + int(rows[0]) * height // cells[1]),
+        min(right, region.x1 + (int(columns[-1]) + 1) * width // cells[0]),
+        min(bottom, region.y1 + (int(rows[-1]) + 1) * height // cells[1]),
+    )
+    return inner if min(inner.x2 - inner.x1, inner.y2 - inner.y1) >= _LEAST_PART_PX else None
 
 
 def _grid() -> tuple[Mask, Mask]:

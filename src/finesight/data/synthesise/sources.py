@@ -64,7 +64,10 @@ def cut(photograph: Rgb, size: int, rng: np.random.Generator) -> Rgb:
     scale = float(np.exp(rng.uniform(np.log(least), np.log(most))))
     w, h = min(width, round(out_w * scale)), min(height, round(out_h * scale))
     x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
-    part = cv2.resize(photograph[y : y + h, x : x + w], (out_w, out_h), interpolation=cv2.INTER_AREA)
+    part = photograph[y : y + h, x : x + w]
+    if scale >= 2:  # halving is several times faster than reducing by an odd factor
+        part = cv2.resize(part, (w // 2, h // 2), interpolation=cv2.INTER_AREA)
+    part = cv2.resize(part, (out_w, out_h), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(part[:, ::-1]) if rng.random() < 0.5 else part
 
 
