@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from finesight.schema.diagnosis import Finding
 from finesight.schema.picture import Outcome, Picture
-from finesight.ui.labels import Rect, Size, place_labels
+from finesight.ui.labels import Rect, Size, coincident, place_labels
 from finesight.ui.legend import GROUND, draw_legend, draw_plate, plate_height, plate_width
 from finesight.ui.palette import TYPE_COLOURS
 from finesight.ui.strokes import draw_frame, stroke
@@ -74,10 +74,9 @@ def _draw_findings(image: Image.Image, findings: tuple[Finding, ...], em: int, l
 def _frames(findings: tuple[Finding, ...], size: Size, em: int) -> list[Rect]:
     """Pixel rectangles of the boxes; where some would lie on one another they step inwards."""
     frames: list[Rect] = []
-    for index, finding in enumerate(findings):
-        inset = sum(
-            stroke(other.severity, em).reach for other in findings[:index] if other.box.iou(finding.box) > 0.9
-        )
+    beneath = coincident([finding.box for finding in findings])
+    for finding, indices in zip(findings, beneath, strict=True):
+        inset = sum(stroke(findings[index].severity, em).reach for index in indices)
         left, top, right, bottom = (round(edge) for edge in finding.box.to_pixels(*size))
         inset = min(inset, (right - left) // 3, (bottom - top) // 3)
         right, bottom = max(right, left + 3), max(bottom, top + 3)  # a thin box is drawn, not lost

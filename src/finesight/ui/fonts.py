@@ -6,6 +6,7 @@ from the package pylopdf-fonts-zh-cn. Neither package is imported: only its fold
 
 from __future__ import annotations
 
+import io
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +37,20 @@ def font_path(lang: Lang, bold: bool = False) -> Path:
             return path
     remedy = f"pip install {package.replace('_', '-')}"
     raise ConfigError(f"no font for language {lang!r}: {inside} is missing; {remedy}")
+
+
+def subset_font(lang: Lang, text: str) -> bytes:
+    """An OpenType font with the glyphs of `text` alone, some ten kilobytes."""
+    from fontTools.subset import Options, Subsetter  # slow to import, and only reports embed fonts
+    from fontTools.ttLib import TTFont
+
+    whole = TTFont(font_path(lang), lazy=True)
+    subsetter = Subsetter(Options(layout_features=[], hinting=False, notdef_outline=True))
+    subsetter.populate(text=text)
+    subsetter.subset(whole)
+    file = io.BytesIO()
+    whole.save(file)
+    return file.getvalue()
 
 
 @lru_cache(maxsize=32)

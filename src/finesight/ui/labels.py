@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from finesight.schema.box import Box
+
 Rect = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom exclusive."""
 Size = tuple[int, int]
@@ -29,6 +31,11 @@ def place_labels(boxes: Sequence[Rect], sizes: Sequence[Size], canvas: Size) -> 
                 taken.append(rect)
                 break
     return placed
+
+
+def coincident(boxes: Sequence[Box]) -> list[list[int]]:
+    """For each box the indices of the earlier ones it lies on (IoU above 0.9), which would hide its frame."""
+    return [[i for i in range(n) if boxes[i].iou(box) > 0.9] for n, box in enumerate(boxes)]
 
 
 def _candidates(box: Rect, size: Size, canvas: Size) -> Iterator[Rect]:

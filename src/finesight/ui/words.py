@@ -35,7 +35,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "title": ("Image quality report", "图像质量报告"),
     "type": ("Type", "类型"),
     "unknown": ("unknown", "未知"),
-    "worst_first": ("Images, worst first", "图像（由差到好）"),
 }
 
 
