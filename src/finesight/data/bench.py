@@ -16,13 +16,14 @@ from typing import Any
 from finesight.data.atomic import write_text
 from finesight.data.predictions import finding_record, write_records
 from finesight.data.questions.choices import MAKERS, Choice, choice_of
-from finesight.data.questions.regions import clipped, region_of
+from finesight.data.questions.regions import region_of
 from finesight.data.readers.challenge import CHOICES, PICTURES, REGIONS
 from finesight.data.readers.metadata import write_metadata
 from finesight.errors import InputError
 from finesight.schema.annotation import Annotation
 from finesight.schema.bench import BenchQuestion
 from finesight.schema.box import Box
+from finesight.schema.region import clipped
 from finesight.schema.sample import Subclass
 from finesight.text import prompts
 

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from finesight.data.questions.wording import CELLS, name_of, with_article
+from finesight.data.questions.wording import name_of, with_article
 from finesight.schema.annotation import Annotation
 from finesight.schema.box import Box
 from finesight.schema.diagnosis import Finding
 from finesight.schema.sample import Concern
 from finesight.schema.taxonomy import DistortionType, Severity
+from finesight.text.area import CELLS
 from finesight.text.place import PLACES, place_of, the_place
 
 OPTIONS = 4

@@ -1,4 +1,4 @@
-"""Regions to ask about, and what the annotation says inside them."""
+"""Regions to ask about."""
 
 from __future__ import annotations
 
@@ -7,20 +7,13 @@ from random import Random
 
 from finesight.schema.box import SCALE, Box
 from finesight.schema.diagnosis import Finding
+from finesight.schema.region import clipped
 
 SIDE = (150, 950)
 """Shortest and longest side of a region, thousandths; the challenge's go from about 120 to 980."""
 LEAST = 40
 """Shortest side of what a region may cut out of a box: a thinner strip could not be seen as a distortion."""
 TRIES = 60
-
-
-def clipped(findings: Iterable[Finding], region: Box) -> tuple[Finding, ...]:
-    """The findings inside the region, cut to it, each once; the same as the picture's own in kind."""
-    inside = (
-        Finding(type=f.type, severity=f.severity, box=box) for f in findings if (box := f.box.clip(region))
-    )
-    return tuple({f.identity: f for f in inside}.values())
 
 
 def region_of(findings: Iterable[Finding], rng: Random, *, empty: bool) -> Box | None:

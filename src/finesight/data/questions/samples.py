@@ -10,10 +10,11 @@ from typing import Any
 
 from finesight.data.questions.choices import MAKERS, Choice, choice_of
 from finesight.data.questions.free import free_question
-from finesight.data.questions.regions import clipped, region_of
+from finesight.data.questions.regions import region_of
 from finesight.schema.annotation import Annotation
 from finesight.schema.box import Box
 from finesight.schema.diagnosis import Brief, Finding, Mention
+from finesight.schema.region import clipped
 from finesight.schema.sample import Sample, Subclass
 from finesight.schema.taxonomy import DistortionType
 from finesight.text import prompts, render

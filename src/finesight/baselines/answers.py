@@ -1,0 +1,90 @@
+"""Any question of a bench, answered from a diagnosis alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from string import ascii_uppercase
+
+from finesight.schema.bench import BenchQuestion
+from finesight.schema.box import Box
+from finesight.schema.diagnosis import Diagnosis, Finding
+from finesight.schema.region import clipped
+from finesight.schema.sample import Subclass
+from finesight.schema.taxonomy import DistortionType, find_severity
+from finesight.text import render
+from finesight.text.area import CELLS
+from finesight.text.place import PLACES
+
+_NEGATIVE = re.compile(r"\b(not|no|free|without|unaffected|absent)\b", re.IGNORECASE)
+_PART = re.compile(r"\b(region|portion|area|corner|side|center)\b")
+_KEY_WEIGHT = 100.0
+"""In questions of significance a key distortion outweighs all others together."""
+_LITTLE = 1e-6
+"""Weight of the option that nothing is wrong: less than any finding, more than none."""
+
+
+def answer(question: BenchQuestion, diagnosis: Diagnosis) -> str:
+    """What the diagnosis says to the question; a choice it says nothing about gets the first option."""
+    if question.subclass is Subclass.MCQ:
+        return render.render_choice(ascii_uppercase[_chosen(question, diagnosis)])
+    if question.subclass is Subclass.ASSESS:
+        return render.render_assess(diagnosis)
+    if question.region:
+        return render.render_region(clipped(diagnosis.findings, question.region))
+    return render.render_detect(diagnosis.findings)
+
+
+def _chosen(question: BenchQuestion, diagnosis: Diagnosis) -> int:
+    """Index of the option with the most evidence, the first of equals."""
+    asked = question.question.rpartition("Here is the question:")[2]
+    if any(find_severity(option) for option in question.candidates):
+        scores = _severity_scores(asked, question.candidates, diagnosis.findings)
+    else:
+        weigh = _KEY_WEIGHT if question.concern == "significance" else 1.0
+        scores = [_support(asked, option, diagnosis.findings, weigh) for option in question.candidates]
+    return scores.index(max(scores))
+
+
+def _severity_scores(asked: str, options: Sequence[str], findings: Iterable[Finding]) -> list[float]:
+    """1 for the severity of the finding that fits the question best, or for the option without severity."""
+    types, place = _types_in(asked), _place_in(asked)
+    fitting = max(findings, key=lambda f: _evidence(f, types, place), default=None)
+    visible = fitting is not None and _evidence(fitting, types, place) > 0
+    said = fitting.severity if fitting and visible else None
+    return [float(find_severity(option) is said) for option in options]
+
+
+def _support(asked: str, option: str, findings: Iterable[Finding], key_weight: float) -> float:
+    """How much the findings speak for an option; against it where the question is about what is not there."""
+    if option.lower().startswith("no distortion"):
+        return _LITTLE
+    types = _types_in(option) or _types_in(asked)
+    place = _place_in(option) or _place_in(asked)
+    support = sum(_evidence(f, types, place) * (key_weight if f.key else 1.0) for f in findings)
+    return -support if _NEGATIVE.search(asked) else support
+
+
+def _evidence(finding: Finding, types: frozenset[DistortionType], place: Box | None) -> float:
+    """Severity (1..3) times the share of the place, or of the picture, that the finding covers."""
+    if types and finding.type not in types:
+        return 0.0
+    if place is None:
+        return finding.severity.rank * finding.box.area
+    shared = finding.box.clip(place)
+    return finding.severity.rank * (shared.area / place.area if shared else 0.0)
+
+
+def _types_in(text: str) -> frozenset[DistortionType]:
+    """The types named in a text, also as "edge aliasing" or "blocking"."""
+    low = text.lower()
+    return frozenset(
+        t for t in DistortionType if t.value.lower().removesuffix(" effect").removesuffix(" artifacts") in low
+    )
+
+
+def _place_in(text: str) -> Box | None:
+    """The area of the most exact place named in a text; None for none and for the whole image."""
+    low = _PART.sub("part", text.lower().replace("-", " "))
+    named = [place for place in PLACES if place in low]
+    return CELLS.get(max(named, key=len)) if named else None
