@@ -37,7 +37,8 @@ _DENIAL_OF_TYPE = re.compile(
 )
 _NAMED = re.compile(rf"\b(?:slight|{'|'.join(Severity)}) (?:{_TYPE_NAMES})\b", re.IGNORECASE)
 _MARKUP = re.compile("|".join(map(re.escape, (REF_START, REF_END, BOX_START, BOX_END))))
-_LISTED = re.compile(r"(?:(?!\band\b)[^,;\n])+")
+_AND = re.compile(r"\band\b", re.IGNORECASE)
+_LISTED = re.compile(r"[^,;\n]+")
 _SECTIONS = ("conclusion", "distortion assessment", "scene description")
 _SECTION = re.compile(
     rf"^[ \t]*(?:[-*•][ \t]+)?\*\*(?P<name>{'|'.join(_SECTIONS)})[ \t]*:?[ \t]*\*\*[ \t]*:?",
@@ -165,7 +166,7 @@ def _mentions(section: _Span) -> tuple[tuple[Mention, ...], tuple[Fault, ...]]:
     faults: list[Fault] = []
     if DENIAL.fullmatch(section.text.strip()):
         return (), ()
-    for item in _LISTED.finditer(section.text):
+    for item in _LISTED.finditer(_AND.sub(" , ", section.text)):  # as long as "and": positions stay
         label = item[0].strip(" \t\r.")
         if not label:
             continue
