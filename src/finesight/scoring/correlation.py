@@ -19,12 +19,12 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of agreement: how it is computed, which way is better, and between which bounds it lies."""
+    """A figure of agreement: how it is computed, which way is better, and its bounds (None: unbounded)."""
 
     compute: Callable[[Vector, Vector], float]
     higher_is_better: bool
     low: float
-    high: float
+    high: float | None
 
 
 class Agreement(BaseModel):
@@ -36,7 +36,7 @@ class Agreement(BaseModel):
     interval: Interval | None = None
     reason: str | None = None
     higher_is_better: bool
-    range: tuple[float, float]
+    range: tuple[float, float | None]
 
 
 def plcc(predicted: Vector, mos: Vector) -> float:
@@ -66,7 +66,7 @@ METRICS = {
     "srcc": Metric(srcc, higher_is_better=True, low=-1, high=1),
     "plcc": Metric(plcc, higher_is_better=True, low=-1, high=1),
     "krcc": Metric(krcc, higher_is_better=True, low=-1, high=1),
-    "rmse": Metric(rmse, higher_is_better=False, low=0, high=math.inf),
+    "rmse": Metric(rmse, higher_is_better=False, low=0, high=None),
 }
 
 FITTED = ("plcc", "rmse")

@@ -36,22 +36,21 @@ def read_reference(folder: Path) -> Reference:
 
     Raises:
         InputError: one of the three is missing, is not JSON or has no record that can be used; nothing can
-            be measured without it.
+            be measured without it. An empty list is fine: nothing is asked.
     """
     skipped: list[str] = []
 
-    def gather(name: str, reading: Reading[T]) -> tuple[T, ...]:
+    def gather(reading: Reading[T]) -> tuple[T, ...]:
         items = tuple(reading)
-        if not items:
-            first = f", first {reading.skipped[0]}" if reading.skipped else ""
-            raise InputError(f"{folder / name}: no usable record{first}; is this the reference folder?")
+        if reading.skipped and not items:
+            raise InputError(f"{reading.skipped[0]}; no record is usable: is this the reference folder?")
         skipped.extend(map(str, reading.skipped))
         return items
 
     return Reference(
-        pictures=gather(PICTURES, read_metadata(folder / PICTURES)),
-        regions=gather(REGIONS, _read(folder / REGIONS, _region_question)),
-        choices=gather(CHOICES, _read(folder / CHOICES, _choice_question)),
+        pictures=gather(read_metadata(folder / PICTURES)),
+        regions=gather(_read(folder / REGIONS, _region_question)),
+        choices=gather(_read(folder / CHOICES, _choice_question)),
         skipped=tuple(skipped),
     )
 

@@ -38,16 +38,18 @@ def _noun() -> None:
 
 @app.command()
 def mipi(
-    predictions: Annotated[
-        Path, typer.Argument(help="Folder of perception, grounding and description.json.")
-    ],
-    reference: Annotated[Path, typer.Argument(help="Folder of mcq, reg-p_bench and bench_metadata.json.")],
+    predictions: Annotated[Path, typer.Argument(help="Folder of the three prediction files.")],
+    reference: Annotated[Path, typer.Argument(help="Folder of the three truth files.")],
     protocol: Annotated[
         Protocol, typer.Option(help="The organisers' conventions, or ours.")
     ] = Protocol.OFFICIAL,
     as_json: Json = False,
 ) -> None:
-    """The six indicators of the MIPI 2025 challenge and their sum."""
+    """The six indicators of the MIPI 2025 challenge and their sum.
+
+    PREDICTIONS holds perception.json, grounding.json and description.json, REFERENCE mcq.json,
+    reg-p_bench.json and bench_metadata.json.
+    """
     from finesight.data.readers import read_reference, read_submission
     from finesight.scoring.mipi import score_official, score_strict
 
@@ -69,9 +71,7 @@ def mipi(
 def mos(
     predictions: Annotated[Path, typer.Argument(help="Table with the columns image and mos.")],
     truth: Annotated[Path, typer.Argument(help="Table with the columns image and mos.")],
-    logistic: Annotated[
-        bool, typer.Option("--logistic", help="Fit 4 parameters before PLCC and RMSE.")
-    ] = False,
+    logistic: Annotated[bool, typer.Option("--logistic", help="Fit a curve before PLCC, RMSE.")] = False,
     as_json: Json = False,
 ) -> None:
     """Agreement of predicted with mean opinion scores: SRCC, PLCC, KRCC and RMSE with 95 % intervals."""
@@ -103,7 +103,7 @@ def _paired(
 
 
 def _print_json(record: dict[str, Any]) -> None:
-    typer.echo(json.dumps(record, ensure_ascii=False, allow_nan=False))
+    typer.echo(json.dumps(record, allow_nan=False))
 
 
 def _show_mipi(record: dict[str, Any]) -> None:
@@ -146,6 +146,7 @@ def _interval(bounds: tuple[float, float] | list[float] | None) -> str:
 
 def _show_reasons(reasons: list[str]) -> None:
     for reason in reasons[:SHOWN]:
-        typer.echo(reason, err=True)
+        # A name out of a foreign file may hold a lone surrogate, which no terminal prints.
+        typer.echo(reason.encode("utf-8", "backslashreplace").decode(), err=True)
     if len(reasons) > SHOWN:
         typer.echo(f"... and {len(reasons) - SHOWN} more; --json has them all", err=True)
