@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from finesight.schema.diagnosis import Finding
 from finesight.schema.picture import Outcome, Picture
-from finesight.ui.labels import Rect, Size, coincident, place_labels
+from finesight.ui.labels import Rect, Size, coincident, place_labels, to_rect
 from finesight.ui.legend import GROUND, draw_legend, draw_plate, plate_height, plate_width
 from finesight.ui.palette import TYPE_COLOURS
 from finesight.ui.strokes import draw_frame, stroke
@@ -77,7 +77,7 @@ def _frames(findings: tuple[Finding, ...], size: Size, em: int) -> list[Rect]:
     beneath = coincident([finding.box for finding in findings])
     for finding, indices in zip(findings, beneath, strict=True):
         inset = sum(stroke(findings[index].severity, em).reach for index in indices)
-        left, top, right, bottom = (round(edge) for edge in finding.box.to_pixels(*size))
+        left, top, right, bottom = to_rect(finding.box, size)
         inset = min(inset, (right - left) // 3, (bottom - top) // 3)
         right, bottom = max(right, left + 3), max(bottom, top + 3)  # a thin box is drawn, not lost
         frames.append((left + inset, top + inset, right - inset, bottom - inset))

@@ -33,6 +33,12 @@ def place_labels(boxes: Sequence[Rect], sizes: Sequence[Size], canvas: Size) -> 
     return placed
 
 
+def to_rect(box: Box, canvas: Size) -> Rect:
+    """A box in whole pixels of a canvas."""
+    left, top, right, bottom = box.to_pixels(*canvas)
+    return round(left), round(top), round(right), round(bottom)
+
+
 def coincident(boxes: Sequence[Box]) -> list[list[int]]:
     """For each box the indices of the earlier ones it lies on (IoU above 0.9), which would hide its frame."""
     return [[i for i in range(n) if boxes[i].iou(box) > 0.9] for n, box in enumerate(boxes)]

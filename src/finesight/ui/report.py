@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
@@ -23,7 +24,7 @@ from finesight.schema.diagnosis import Finding
 from finesight.schema.picture import Outcome, Picture
 from finesight.schema.taxonomy import DistortionType, Level, Severity
 from finesight.ui.fonts import subset_font
-from finesight.ui.labels import coincident, place_labels
+from finesight.ui.labels import Rect, Size, coincident, place_labels, to_rect
 from finesight.ui.palette import LEVEL_COLOURS, TYPE_COLOURS, ink_on
 from finesight.ui.words import WORDS, Lang, name, say, sentence
 
@@ -46,6 +47,14 @@ class Section:
     picture: bytes | None = None
 
 
+class _Tag(NamedTuple):
+    """Where a label is: its left edge and its `edge` ("top" or "bottom") in percent of the picture."""
+
+    left: float
+    edge: str
+    offset: float
+
+
 @dataclass(frozen=True)
 class _Mark:
     """One finding on its picture: box and label in percent of the picture, inset in pixels."""
@@ -57,7 +66,7 @@ class _Mark:
     width: float
     height: float
     inset: int
-    label: tuple[float, float] | None
+    label: _Tag | None
     tip: str
 
 
@@ -169,15 +178,15 @@ def _card(outcome: Outcome, picture: Picture | None, lang: Lang, side_px: int) -
     return _Card(outcome, _data_uri(_jpeg(picture, side_px), "image/jpeg"), marks)
 
 
-def _marks(findings: tuple[Finding, ...], size: tuple[int, int], lang: Lang) -> tuple[_Mark, ...]:
+def _marks(findings: tuple[Finding, ...], size: Size, lang: Lang) -> tuple[_Mark, ...]:
     """Large boxes first, so that small ones lie on top and can be pointed at."""
     boxes = [finding.box for finding in findings]
-    rects = [tuple(round(edge) for edge in box.to_pixels(*size)) for box in boxes]
+    rects = [to_rect(box, size) for box in boxes]
     sizes = [
         (_DIGIT_PX * (len(str(number)) + 1) + _KEY_PX * finding.key, _LABEL_HEIGHT_PX)
         for number, finding in enumerate(findings, 1)
     ]
-    places = place_labels([(r[0], r[1], r[2], r[3]) for r in rects], sizes, size)
+    places = place_labels(rects, sizes, size)
     marks = [
         _Mark(
             number=index + 1,
@@ -187,7 +196,7 @@ def _marks(findings: tuple[Finding, ...], size: tuple[int, int], lang: Lang) -> 
             width=(finding.box.x2 - finding.box.x1) / 10,
             height=(finding.box.y2 - finding.box.y1) / 10,
             inset=5 * len(beneath),
-            label=(100 * place[0] / size[0], 100 * place[1] / size[1]) if place else None,
+            label=place and _tag(place, rects[index], size),
             tip=sentence(finding, lang),
         )
         for index, (finding, place, beneath) in enumerate(
@@ -195,6 +204,14 @@ def _marks(findings: tuple[Finding, ...], size: tuple[int, int], lang: Lang) -> 
         )
     ]
     return tuple(sorted(marks, key=lambda mark: -mark.finding.box.area))
+
+
+def _tag(place: Rect, rect: Rect, size: Size) -> _Tag:
+    """A label that stands on its box is held by its foot, so that it stays there at any width."""
+    left = round(100 * place[0] / size[0], 2)
+    if place[3] == rect[1]:
+        return _Tag(left, "bottom", round(100 - 100 * place[3] / size[1], 2))
+    return _Tag(left, "top", round(100 * place[1] / size[1], 2))
 
 
 def _jpeg(picture: Picture, side_px: int) -> bytes:
