@@ -9,7 +9,12 @@ import typer
 from finesight.errors import FinesightError
 from finesight.ui.cli import data, demo, diagnose, doctor, evaluate, train
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Says what is wrong with a picture, and why.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Says what is wrong with a picture, and why.",
+)
 diagnose.register(app)
 demo.register(app)
 doctor.register(app)
