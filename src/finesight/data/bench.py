@@ -94,8 +94,8 @@ def _rng(annotation: Annotation, seed: int, kind: str) -> Random:
 
 
 def _choices(annotation: Annotation, seed: int) -> list[Choice]:
-    rng = _rng(annotation, seed, "choices")
-    return [choice for concern in MAKERS if (choice := choice_of(concern, annotation, rng))]
+    diagnosis, rng = annotation.diagnosis(), _rng(annotation, seed, "choices")
+    return [choice for concern in MAKERS if (choice := choice_of(concern, diagnosis, rng))]
 
 
 def _regions(annotation: Annotation, seed: int) -> list[Box]:

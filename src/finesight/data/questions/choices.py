@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from random import Random
 
 from finesight.data.questions.wording import name_of, with_article
-from finesight.schema.annotation import Annotation
 from finesight.schema.box import Box
-from finesight.schema.diagnosis import Finding
+from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.sample import Concern
 from finesight.schema.taxonomy import DistortionType, Severity
 from finesight.text.area import CELLS
@@ -51,13 +50,13 @@ class Choice:
         return LETTERS[self.candidates.index(self.correct)]
 
 
-Maker = Callable[[Annotation, Random], Choice | None]
+Maker = Callable[[Diagnosis, Random], Choice | None]
 
 
-def choice_of(concern: Concern, annotation: Annotation, rng: Random) -> Choice | None:
+def choice_of(concern: Concern, diagnosis: Diagnosis, rng: Random) -> Choice | None:
     """A question of the concern; None where the picture allows none with a single right option."""
     makers = rng.sample(MAKERS[concern], k=len(MAKERS[concern]))
-    return next((choice for make in makers if (choice := make(annotation, rng))), None)
+    return next((choice for make in makers if (choice := make(diagnosis, rng))), None)
 
 
 def _shuffled(
@@ -78,10 +77,6 @@ def _mixed(items: Iterable[str], rng: Random) -> list[str]:
     return listed
 
 
-def _findings(annotation: Annotation) -> tuple[Finding, ...]:
-    return annotation.diagnosis().findings
-
-
 def _touching(box: Box, findings: Iterable[Finding]) -> list[Finding]:
     return [f for f in findings if f.box.clip(box)]
 
@@ -91,8 +86,8 @@ def _absent(findings: Iterable[Finding]) -> list[DistortionType]:
     return [t for t in DistortionType if t not in present]
 
 
-def _type_present(annotation: Annotation, rng: Random) -> Choice | None:
-    findings = _findings(annotation)
+def _type_present(diagnosis: Diagnosis, rng: Random) -> Choice | None:
+    findings = diagnosis.findings
     present = sorted({f.type for f in findings})
     correct = rng.choice(present) if present else NO_DISTORTION
     wrong = _mixed(_absent(findings), rng)
@@ -108,8 +103,8 @@ def _type_present(annotation: Annotation, rng: Random) -> Choice | None:
     return _shuffled("type", question, correct, wrong, rng)
 
 
-def _type_absent(annotation: Annotation, rng: Random) -> Choice | None:
-    findings = _findings(annotation)
+def _type_absent(diagnosis: Diagnosis, rng: Random) -> Choice | None:
+    findings = diagnosis.findings
     absent = _absent(findings)
     if not absent:
         return None
@@ -124,8 +119,8 @@ def _type_absent(annotation: Annotation, rng: Random) -> Choice | None:
     return _shuffled("type", question, rng.choice(absent), _mixed(present, rng), rng)
 
 
-def _type_at_place(annotation: Annotation, rng: Random) -> Choice | None:
-    findings = _findings(annotation)
+def _type_at_place(diagnosis: Diagnosis, rng: Random) -> Choice | None:
+    findings = diagnosis.findings
     if not findings:
         return None
     asked = rng.choice(findings)
@@ -141,8 +136,8 @@ def _type_at_place(annotation: Annotation, rng: Random) -> Choice | None:
     return _shuffled("position", question, asked.type, _mixed(_absent(near), rng), rng)
 
 
-def _place_of_type(annotation: Annotation, rng: Random) -> Choice | None:
-    findings = _findings(annotation)
+def _place_of_type(diagnosis: Diagnosis, rng: Random) -> Choice | None:
+    findings = diagnosis.findings
     local = [f for f in findings if place_of(f.box) in CELLS]
     if not local:
         return None
@@ -162,9 +157,9 @@ def _place_of_type(annotation: Annotation, rng: Random) -> Choice | None:
     )
 
 
-def _place_without(annotation: Annotation, rng: Random) -> Choice | None:
+def _place_without(diagnosis: Diagnosis, rng: Random) -> Choice | None:
     """Asks for the part that is free of distortion; the other options are at least half covered by one."""
-    findings = _findings(annotation)
+    findings = diagnosis.findings
     free = [place for place, cell in CELLS.items() if not _touching(cell, findings)]
     covered = [place for place, cell in CELLS.items() if any(_covers(f.box, cell) for f in findings)]
     if not free:
@@ -185,8 +180,7 @@ def _covers(box: Box, cell: Box) -> bool:
     return shared is not None and shared.area >= cell.area / 2
 
 
-def _key_type(annotation: Annotation, rng: Random) -> Choice | None:
-    diagnosis = annotation.diagnosis()
+def _key_type(diagnosis: Diagnosis, rng: Random) -> Choice | None:
     types = {f.type for f in diagnosis.keys}
     if len(types) != 1:
         return None
@@ -202,9 +196,8 @@ def _key_type(annotation: Annotation, rng: Random) -> Choice | None:
     return _shuffled("significance", question, types.pop(), wrong, rng)
 
 
-def _key_finding(annotation: Annotation, rng: Random) -> Choice | None:
+def _key_finding(diagnosis: Diagnosis, rng: Random) -> Choice | None:
     """Options name type and place, as "Noise in the upper part of the image"; the others are rivals first."""
-    diagnosis = annotation.diagnosis()
     keys = {_phrase(f.type, place_of(f.box)) for f in diagnosis.keys}
     if len(keys) != 1:
         return None
@@ -220,8 +213,8 @@ def _key_finding(annotation: Annotation, rng: Random) -> Choice | None:
     return _shuffled("significance", question, keys.pop(), wrong, rng)
 
 
-def _key_place(annotation: Annotation, rng: Random) -> Choice | None:
-    keys = annotation.diagnosis().keys
+def _key_place(diagnosis: Diagnosis, rng: Random) -> Choice | None:
+    keys = diagnosis.keys
     places = {place_of(f.box) for f in keys}
     if len(places) != 1 or not places <= CELLS.keys():
         return None
@@ -235,9 +228,9 @@ def _key_place(annotation: Annotation, rng: Random) -> Choice | None:
     return _shuffled("significance", question, _option(places.pop()), map(_option, _mixed(wrong, rng)), rng)
 
 
-def _severity(annotation: Annotation, rng: Random) -> Choice | None:
+def _severity(diagnosis: Diagnosis, rng: Random) -> Choice | None:
     """Draws the answer first and then what to ask, so that rare severities are asked as often as others."""
-    findings = _findings(annotation)
+    findings = diagnosis.findings
     said: dict[tuple[DistortionType, str], set[Severity]] = {}
     for finding in findings:
         said.setdefault((finding.type, place_of(finding.box)), set()).add(finding.severity)

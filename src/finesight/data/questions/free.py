@@ -6,24 +6,23 @@ from collections.abc import Callable
 from random import Random
 
 from finesight.data.questions.wording import name_of
-from finesight.schema.annotation import Annotation
-from finesight.schema.diagnosis import Finding
+from finesight.schema.diagnosis import Diagnosis
 from finesight.schema.taxonomy import DistortionType, Severity
 from finesight.text.place import place_of, the_place
 
 NOTHING = "There is no distortion in the image."
 _NUMBERS = ("None", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 
-Maker = Callable[[Annotation, Random], tuple[str, str] | None]
+Maker = Callable[[Diagnosis, Random], tuple[str, str] | None]
 
 
-def free_question(annotation: Annotation, rng: Random) -> tuple[str, str]:
+def free_question(diagnosis: Diagnosis, rng: Random) -> tuple[str, str]:
     """A question and its short answer."""
     makers = rng.sample(MAKERS, k=len(MAKERS))
-    return next(pair for make in makers if (pair := make(annotation, rng)))
+    return next(pair for make in makers if (pair := make(diagnosis, rng)))
 
 
-def _most_serious(annotation: Annotation, rng: Random) -> tuple[str, str] | None:
+def _most_serious(diagnosis: Diagnosis, rng: Random) -> tuple[str, str] | None:
     question = rng.choice(
         (
             "What is the most serious distortion of this image?",
@@ -31,7 +30,7 @@ def _most_serious(annotation: Annotation, rng: Random) -> tuple[str, str] | None
             "What is the main problem of this image?",
         )
     )
-    keys = annotation.diagnosis().keys
+    keys = diagnosis.keys
     if not keys:
         return question, NOTHING
     if len({(f.type, f.severity) for f in keys}) > 1:
@@ -39,9 +38,9 @@ def _most_serious(annotation: Annotation, rng: Random) -> tuple[str, str] | None
     return question, f"{_kind(keys[0].type, keys[0].severity).capitalize()}."
 
 
-def _is_there(annotation: Annotation, rng: Random) -> tuple[str, str]:
+def _is_there(diagnosis: Diagnosis, rng: Random) -> tuple[str, str]:
     """Asks about a present and an absent type equally often where there are both."""
-    worst = _worst(annotation)
+    worst = _worst(diagnosis)
     absent = [t for t in DistortionType if t not in worst]
     pool = list(worst) if worst and (not absent or rng.random() < 0.5) else absent
     asked = rng.choice(pool)
@@ -50,20 +49,20 @@ def _is_there(annotation: Annotation, rng: Random) -> tuple[str, str]:
     return question.format(name_of(asked)), answer
 
 
-def _how_many(annotation: Annotation, rng: Random) -> tuple[str, str]:
+def _how_many(diagnosis: Diagnosis, rng: Random) -> tuple[str, str]:
     question = rng.choice(
         (
             "How many kinds of distortion does the image have?",
             "How many different types of distortion are there in this image?",
         )
     )
-    return question, f"{_NUMBERS[len(_worst(annotation))]}."
+    return question, f"{_NUMBERS[len(_worst(diagnosis))]}."
 
 
-def _where(annotation: Annotation, rng: Random) -> tuple[str, str] | None:
+def _where(diagnosis: Diagnosis, rng: Random) -> tuple[str, str] | None:
     """Asks only where one place says it all."""
     places: dict[DistortionType, set[str]] = {}
-    for finding in _findings(annotation):
+    for finding in diagnosis.findings:
         places.setdefault(finding.type, set()).add(place_of(finding.box))
     clear = {t: found.pop() for t, found in places.items() if len(found) == 1}
     if not clear:
@@ -74,8 +73,8 @@ def _where(annotation: Annotation, rng: Random) -> tuple[str, str] | None:
     return question.format(name_of(asked)), f"{place[0].upper()}{place[1:]}."
 
 
-def _how_severe(annotation: Annotation, rng: Random) -> tuple[str, str] | None:
-    worst = _worst(annotation)
+def _how_severe(diagnosis: Diagnosis, rng: Random) -> tuple[str, str] | None:
+    worst = _worst(diagnosis)
     if not worst:
         return None
     asked = rng.choice(list(worst))
@@ -83,29 +82,25 @@ def _how_severe(annotation: Annotation, rng: Random) -> tuple[str, str] | None:
     return question.format(name_of(asked)), f"{worst[asked].value.capitalize()}."
 
 
-def _is_clean(annotation: Annotation, rng: Random) -> tuple[str, str]:
+def _is_clean(diagnosis: Diagnosis, rng: Random) -> tuple[str, str]:
     question = rng.choice(("Is the image free of distortion?", "Is this image without any distortion?"))
-    return question, "No, it has distortions." if annotation.distortions else f"Yes. {NOTHING}"
+    return question, "No, it has distortions." if diagnosis.findings else f"Yes. {NOTHING}"
 
 
-def _exposed_well(annotation: Annotation, rng: Random) -> tuple[str, str]:
+def _exposed_well(diagnosis: Diagnosis, rng: Random) -> tuple[str, str]:
     question = rng.choice(("Is the image well exposed?", "Is the exposure of this image right?"))
     wrong = [
         name_of(t)
         for t in (DistortionType.OVEREXPOSURE, DistortionType.UNDEREXPOSURE)
-        if t in _worst(annotation)
+        if t in _worst(diagnosis)
     ]
     return question, f"No, it has {' and '.join(wrong)}." if wrong else "Yes."
 
 
-def _findings(annotation: Annotation) -> tuple[Finding, ...]:
-    return annotation.diagnosis().findings
-
-
-def _worst(annotation: Annotation) -> dict[DistortionType, Severity]:
+def _worst(diagnosis: Diagnosis) -> dict[DistortionType, Severity]:
     """Each type present with its highest severity."""
     worst: dict[DistortionType, Severity] = {}
-    for finding in _findings(annotation):
+    for finding in diagnosis.findings:
         seen = worst.get(finding.type, finding.severity)
         worst[finding.type] = max(seen, finding.severity, key=lambda severity: severity.rank)
     return worst

@@ -7,7 +7,6 @@ from random import Random
 
 from finesight.schema.box import SCALE, Box
 from finesight.schema.diagnosis import Finding
-from finesight.schema.region import clipped
 
 SIDE = (150, 950)
 """Shortest and longest side of a region, thousandths; the challenge's go from about 120 to 980."""
@@ -21,11 +20,11 @@ def region_of(findings: Iterable[Finding], rng: Random, *, empty: bool) -> Box |
 
     None where `TRIES` random regions gave none, as in a picture that is distorted all over.
     """
-    listed = list(findings)
+    boxes = {f.box for f in findings}
     for _ in range(TRIES):
         region = _random_box(rng)
-        inside = clipped(listed, region)
-        if bool(inside) is not empty and all(_wide(f.box) for f in inside):
+        pieces = [(box, piece) for box in boxes if (piece := box.clip(region))]
+        if bool(pieces) is not empty and all(piece == box or _wide(piece) for box, piece in pieces):
             return region
     return None
 

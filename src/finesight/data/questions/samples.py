@@ -13,7 +13,7 @@ from finesight.data.questions.free import free_question
 from finesight.data.questions.regions import region_of
 from finesight.schema.annotation import Annotation
 from finesight.schema.box import Box
-from finesight.schema.diagnosis import Brief, Finding, Mention
+from finesight.schema.diagnosis import Brief, Diagnosis, Finding, Mention
 from finesight.schema.region import clipped
 from finesight.schema.sample import Sample, Subclass
 from finesight.schema.taxonomy import DistortionType
@@ -42,7 +42,7 @@ _PHRASINGS = 1_000
 """Prompts wrap their index around, so any number above theirs draws each phrasing about equally often."""
 
 Fields = dict[str, Any]
-Maker = Callable[[Annotation, Random, int], Iterator[Fields]]
+Maker = Callable[[Diagnosis, Random, int], Iterator[Fields]]
 
 
 def questions_of(
@@ -55,6 +55,8 @@ def questions_of(
             fewer where it has no more to ask about: no `ref-grounding` without distortions,
             no `assess` and `brief_assess` without a content sentence.
     """
+    diagnosis = annotation.diagnosis()
+    streams = {subclass: Random(f"{seed}|{annotation.image}|{subclass}") for subclass in per_class}
     return [
         Sample(
             id=f"{annotation.image}#{subclass}-{index}",
@@ -64,37 +66,21 @@ def questions_of(
             **fields,
         )
         for subclass, count in per_class.items()
-        for index, fields in enumerate(_asked(annotation, seed, subclass, count))
+        for index, fields in enumerate(islice(_MAKERS[subclass](diagnosis, streams[subclass], count), count))
     ]
-
-
-def brief_of(annotation: Annotation) -> Brief:
-    """The short assessment of a picture: each (type, severity) once."""
-    mentions = {(f.type, f.severity): None for f in annotation.diagnosis().findings}
-    return Brief(
-        level=annotation.level,
-        mentions=tuple(Mention(type=t, severity=s) for t, s in mentions),
-        scene=annotation.content,
-    )
-
-
-def _asked(annotation: Annotation, seed: int, subclass: Subclass, count: int) -> Iterator[Fields]:
-    """The first `count` of what the picture gives; a generator of its own keeps subclasses independent."""
-    rng = Random(f"{seed}|{annotation.image}|{subclass}")
-    return islice(_MAKERS[subclass](annotation, rng, count), count)
 
 
 def _phrasing(rng: Random) -> int:
     return rng.randrange(_PHRASINGS)
 
 
-def _repeated(make: Callable[[Annotation, Random], Fields | None]) -> Maker:
+def _repeated(make: Callable[[Diagnosis, Random], Fields | None]) -> Maker:
     """A maker that gives up to `count` different questions, and stops where a picture repeats itself."""
 
-    def making(annotation: Annotation, rng: Random, count: int) -> Iterator[Fields]:
+    def making(diagnosis: Diagnosis, rng: Random, count: int) -> Iterator[Fields]:
         seen: set[tuple[str, str]] = set()
         for _ in range(3 * count):
-            fields = make(annotation, rng)
+            fields = make(diagnosis, rng)
             if fields and (fields["question"], fields["answer"]) not in seen:
                 seen.add((fields["question"], fields["answer"]))
                 yield fields
@@ -102,23 +88,25 @@ def _repeated(make: Callable[[Annotation, Random], Fields | None]) -> Maker:
     return making
 
 
-def _assess(annotation: Annotation, rng: Random) -> Fields | None:
-    if not annotation.content:
+def _assess(diagnosis: Diagnosis, rng: Random) -> Fields | None:
+    if not diagnosis.content:
         return None
-    answer = render.render_assess(annotation.diagnosis())
+    answer = render.render_assess(diagnosis)
     return {"question": prompts.assess_prompt(_phrasing(rng)), "answer": answer}
 
 
-def _brief(annotation: Annotation, rng: Random) -> Fields | None:
-    if not annotation.content:
+def _brief(diagnosis: Diagnosis, rng: Random) -> Fields | None:
+    """Names each (type, severity) once."""
+    if diagnosis.level is None or not diagnosis.content:
         return None
-    answer = render.render_brief(brief_of(annotation))
-    return {"question": prompts.brief_prompt(_phrasing(rng)), "answer": answer}
+    mentions = dict.fromkeys(Mention(type=f.type, severity=f.severity) for f in diagnosis.findings)
+    brief = Brief(level=diagnosis.level, mentions=tuple(mentions), scene=diagnosis.content)
+    return {"question": prompts.brief_prompt(_phrasing(rng)), "answer": render.render_brief(brief)}
 
 
-def _dist_assess(annotation: Annotation, rng: Random, count: int) -> Iterator[Fields]:
+def _dist_assess(diagnosis: Diagnosis, rng: Random, count: int) -> Iterator[Fields]:
     by_type: dict[DistortionType, list[Finding]] = {}
-    for finding in annotation.diagnosis().findings:
+    for finding in diagnosis.findings:
         by_type.setdefault(finding.type, []).append(finding)
     asked = rng.sample(list(by_type), k=len(by_type))
     absent = [t for t in DistortionType if t not in by_type]
@@ -129,23 +117,23 @@ def _dist_assess(annotation: Annotation, rng: Random, count: int) -> Iterator[Fi
         yield {"question": question, "answer": render.render_dist_assess(type_, by_type.get(type_, ()))}
 
 
-def _detect(annotation: Annotation, rng: Random) -> Fields:
-    answer = render.render_detect(annotation.diagnosis().findings)
+def _detect(diagnosis: Diagnosis, rng: Random) -> Fields:
+    answer = render.render_detect(diagnosis.findings)
     return {"question": prompts.detect_prompt(_phrasing(rng)), "answer": answer}
 
 
-def _referring(annotation: Annotation, rng: Random, count: int) -> Iterator[Fields]:
+def _referring(diagnosis: Diagnosis, rng: Random, count: int) -> Iterator[Fields]:
     """A phrase stands for every box it fits, so that no phrase is ambiguous."""
     by_phrase: dict[tuple[DistortionType, str], dict[Box, None]] = {}
-    for finding in annotation.diagnosis().findings:
+    for finding in diagnosis.findings:
         by_phrase.setdefault((finding.type, place_of(finding.box)), {})[finding.box] = None
     for type_, place in rng.sample(list(by_phrase), k=len(by_phrase)):
         question = prompts.referring_prompt(type_, place, _phrasing(rng))
         yield {"question": question, "answer": render.render_referring(tuple(by_phrase[type_, place]))}
 
 
-def _region(annotation: Annotation, rng: Random) -> Fields | None:
-    findings = annotation.diagnosis().findings
+def _region(diagnosis: Diagnosis, rng: Random) -> Fields | None:
+    findings = diagnosis.findings
     region = region_of(findings, rng, empty=not findings or rng.random() < EMPTY_SHARE)
     if region is None:
         return None
@@ -153,7 +141,7 @@ def _region(annotation: Annotation, rng: Random) -> Fields | None:
     return {"question": prompts.region_prompt(region, _phrasing(rng)), "answer": answer, "region": region}
 
 
-def _choices(annotation: Annotation, rng: Random, count: int) -> Iterator[Fields]:
+def _choices(diagnosis: Diagnosis, rng: Random, count: int) -> Iterator[Fields]:
     """Goes round the concerns in random order, asking of each no more than its share of `count`.
 
     So a clean picture, of which little but "not visible" can be asked, does not tip the balance of letters.
@@ -161,7 +149,7 @@ def _choices(annotation: Annotation, rng: Random, count: int) -> Iterator[Fields
     concerns = rng.sample(list(MAKERS), k=len(MAKERS))
     seen: set[tuple[str, str]] = set()
     for concern in concerns * -(-count // len(concerns)):
-        choice = choice_of(concern, annotation, rng)
+        choice = choice_of(concern, diagnosis, rng)
         if choice and (choice.question, choice.correct) not in seen:
             seen.add((choice.question, choice.correct))
             yield _choice_fields(choice)
@@ -176,13 +164,15 @@ def _choice_fields(choice: Choice) -> Fields:
     }
 
 
-def _free(annotation: Annotation, rng: Random) -> Fields:
-    question, answer = free_question(annotation, rng)
+def _free(diagnosis: Diagnosis, rng: Random) -> Fields:
+    question, answer = free_question(diagnosis, rng)
     return {"question": question, "answer": answer}
 
 
-def _score(annotation: Annotation, rng: Random) -> Fields:
-    return {"question": prompts.score_prompt(_phrasing(rng)), "answer": render.render_score(annotation.level)}
+def _score(diagnosis: Diagnosis, rng: Random) -> Fields | None:
+    if diagnosis.level is None:
+        return None
+    return {"question": prompts.score_prompt(_phrasing(rng)), "answer": render.render_score(diagnosis.level)}
 
 
 _MAKERS: dict[Subclass, Maker] = {
