@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_HUES = ((8, "red"), (22, "orange"), (34, "yellow"), (84, "green"), (99, "cyan"), (130, "blue"), (158, "purple"),
-         (172, "pink"), (180, "red"))  # fmt: skip
+_HUES = (
+    (8, "red"), (22, "orange"), (34, "yellow"), (84, "green"), (99, "cyan"),
+    (130, "blue"), (158, "purple"), (172, "pink"), (180, "red"),
+)  # fmt: skip
 """Upper ends of the hue intervals on OpenCV's scale 0..179 (two degrees a step)."""
 
 _FLAT, _BUSY = 4.0, 12.0  # mean gradient of the luma at 128 px, code values a pixel

@@ -21,9 +21,9 @@ ALIASING_STEP: dict[Severity, Span] = {
 """Distance of the point samples, thousandths of the diagonal."""
 
 RINGING_GAIN: dict[Severity, Span] = {
-    Severity.MINOR: (1.4, 1.8),
-    Severity.MODERATE: (2.8, 3.6),
-    Severity.SEVERE: (5.5, 7.5),
+    Severity.MINOR: (0.9, 1.2),
+    Severity.MODERATE: (2.0, 2.7),
+    Severity.SEVERE: (4.4, 6.2),
 }
 """How much of the oscillation of an ideal low-pass filter is added to the picture."""
 
@@ -39,7 +39,8 @@ def alias(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: floa
     step = max(1.5, rng.uniform(*ALIASING_STEP[severity]) * diagonal / 1000)
     coarse_size = max(1, round(width / step)), max(1, round(height / step))
     coarse = cv2.resize(rgb, coarse_size, interpolation=cv2.INTER_NEAREST)
-    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
+    jagged: Rgb = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
+    return jagged
 
 
 def ring(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float) -> Rgb:
@@ -54,7 +55,8 @@ def ring(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float
     ripples = _separable(picture, ideal)
     ripples -= _separable(picture, smooth)
     picture += gain * ripples
-    return cv2.convertScaleAbs(picture.clip(0, 255))
+    ringing: Rgb = cv2.convertScaleAbs(picture.clip(0, 255))
+    return ringing
 
 
 def _separable(picture: NDArray[np.float32], taps: NDArray[np.float32]) -> NDArray[np.float32]:

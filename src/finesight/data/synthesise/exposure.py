@@ -51,12 +51,13 @@ def _expose(rgb: Rgb, stops: float) -> Rgb:
     """Code values after multiplying the light by 2**stops, clipped at white."""
     light = (np.arange(256) / 255) ** _GAMMA * 2.0**stops
     curve = np.round(light.clip(0, 1) ** (1 / _GAMMA) * 255).astype(np.uint8)
-    return cv2.LUT(rgb, curve)
+    exposed: Rgb = cv2.LUT(rgb, curve)
+    return exposed
 
 
 def _solid_colors(rgb: Rgb, rng: np.random.Generator) -> tuple[NDArray[np.float64], ...]:
     local = np.asarray(cv2.mean(rgb)[:3])
-    hue = np.uint8([[[rng.integers(180), rng.integers(140, 256), rng.integers(110, 256)]]])
+    hue = np.array([[[rng.integers(180), rng.integers(140, 256), rng.integers(110, 256)]]], np.uint8)
     strong = cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
     grey = np.full(3, rng.uniform(0, 255))
     return local, strong, grey

@@ -16,7 +16,7 @@ from finesight.schema.annotation import Annotation
 
 
 class Journal:
-    """The finished images of a set by number and the photographs passed over; appends to a file while open."""
+    """The finished images of a set by number, and the photographs passed over; appends while open."""
 
     def __init__(self, path: Path, recipe: dict[str, object]) -> None:
         """Open or begin the journal.

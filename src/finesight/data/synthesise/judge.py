@@ -1,8 +1,8 @@
 """What the distortions of a picture do to its quality: significance of each, and the mean opinion score.
 
-A model of our own, not fitted to people: the penalty of a distortion is type weight x severity x extent x place,
-penalties add up, and the score falls exponentially with their sum. It keeps what matters for learning: the key
-distortion and the level follow from what can be seen.
+A model of our own, not fitted to people: the penalty of a distortion is type weight x severity x extent x
+place, penalties add up, and the score falls exponentially with their sum. It keeps what matters for learning:
+the key distortion and the level follow from what can be seen.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def penalty(kind: T, severity: Severity, box: Box) -> float:
 
 
 def significance(kind: T, severity: Severity, box: Box) -> float:
-    """The penalty in hundredths, rounded to three places: ties are rare, the highest is the KEY distortion."""
+    """The penalty in hundredths with three decimals: ties are rare, the highest is the KEY distortion."""
     return round(100 * penalty(kind, severity, box), 3)
 
 

@@ -18,7 +18,7 @@ SIGMA: dict[Severity, Span] = {
     Severity.MODERATE: (18.0, 24.0),
     Severity.SEVERE: (38.0, 52.0),
 }
-"""Standard deviation in code values of 0..255 (poisson-gaussian: at mid grey; chroma: of each chroma channel)."""
+"""Standard deviation in code values of 0..255 (poisson-gaussian noise: at mid grey)."""
 
 IMPULSES: dict[Severity, Span] = {
     Severity.MINOR: (0.006, 0.010),
@@ -55,7 +55,8 @@ def _chroma(rgb: Rgb, severity: Severity, rng: np.random.Generator) -> Rgb:
     grain = np.empty(rgb.shape, np.float32)
     grain[..., 0] = _normal((height, width), rng) * np.float32(0.4 * sigma)
     grain[..., 1:] = cv2.resize(coarse, (width, height)) * np.float32(1.4 * sigma)
-    return cv2.cvtColor(_added(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), grain), cv2.COLOR_YCrCb2RGB)
+    noisy: Rgb = cv2.cvtColor(_added(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), grain), cv2.COLOR_YCrCb2RGB)
+    return noisy
 
 
 def _salt_and_pepper(rgb: Rgb, severity: Severity, rng: np.random.Generator) -> Rgb:
@@ -72,7 +73,8 @@ def _normal(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.floa
 
 
 def _added(rgb: Rgb, grain: NDArray[np.float32]) -> Rgb:
-    return cv2.add(rgb, grain, dtype=cv2.CV_8U)
+    noisy: Rgb = cv2.add(rgb, grain, dtype=cv2.CV_8U)
+    return noisy
 
 
 _KINDS: tuple[Callable[[Rgb, Severity, np.random.Generator], Rgb], ...] = (

@@ -21,7 +21,7 @@ Span = tuple[float, float]
 KernelAt = Callable[[float], NDArray[np.float32]]
 
 DEFOCUS_RADIUS: dict[Severity, Span] = {
-    Severity.MINOR: (3.0, 4.2),
+    Severity.MINOR: (3.3, 4.5),
     Severity.MODERATE: (6.5, 9.0),
     Severity.SEVERE: (14.0, 22.0),
 }
@@ -79,20 +79,22 @@ def low_clarity(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal
     coarse = cv2.resize(rgb, coarse_size, interpolation=cv2.INTER_AREA)
     tone = (np.asarray(cv2.mean(coarse)[:3]) + _VEIL_TONE) / 2
     curves = np.round(np.arange(256)[None, :, None] * (1 - veil) + tone * veil).astype(np.uint8)
-    return cv2.resize(cv2.LUT(coarse, curves), (width, height), interpolation=cv2.INTER_CUBIC)
+    unclear: Rgb = cv2.resize(cv2.LUT(coarse, curves), (width, height), interpolation=cv2.INTER_CUBIC)
+    return unclear
 
 
 def _blur_light(rgb: Rgb, reach_px: float, kernel_at: KernelAt) -> Rgb:
     """Convolve in linear light with the kernel for the scale (1 or 0.5) at which it is computed."""
     height, width = rgb.shape[:2]
-    light = _TO_LINEAR[rgb]
+    light: NDArray[np.uint16] = _TO_LINEAR[rgb]
     scale = 0.5 if reach_px > _LARGE_KERNEL_PX and min(height, width) >= 16 else 1.0
     if scale < 1:
         light = cv2.resize(light, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     light = cv2.filter2D(light, -1, kernel_at(scale), borderType=cv2.BORDER_REPLICATE)
     if scale < 1:
         light = cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR)
-    return _FROM_LINEAR[light]
+    blurred: Rgb = _FROM_LINEAR[light]
+    return blurred
 
 
 @lru_cache(maxsize=256)
@@ -101,8 +103,8 @@ def _disc(radius: float) -> NDArray[np.float32]:
     reach = int(np.ceil(radius))
     axis = np.arange(-reach, reach + 1, dtype=np.float32)
     distance = np.sqrt(axis[None] ** 2 + axis[:, None] ** 2)
-    disc = (radius + 0.5 - distance).clip(0, 1)
-    return (disc / disc.sum()).astype(np.float32)
+    disc: NDArray[np.float32] = (np.float32(radius + 0.5) - distance).clip(0, 1)
+    return disc / np.float32(disc.sum())
 
 
 def _streak(length: float, angle: float) -> NDArray[np.float32]:
@@ -111,5 +113,7 @@ def _streak(length: float, angle: float) -> NDArray[np.float32]:
     axis = np.arange(-reach, reach + 1, dtype=np.float32)
     x, y = axis[None], axis[:, None]
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-    line = (length / 2 + 0.5 - np.abs(along)).clip(0, 1) * (1 - np.abs(across)).clip(0, 1)
-    return (line / line.sum()).astype(np.float32)
+    line: NDArray[np.float32] = (length / 2 + 0.5 - np.abs(along)).clip(0, 1) * (1 - np.abs(across)).clip(
+        0, 1
+    )
+    return line / np.float32(line.sum())

@@ -144,7 +144,8 @@ def _mean_over(integral: Grid, region: Region, width: int, height: int) -> float
     x1, y1 = region.x1 * columns // width, region.y1 * rows // height
     x2, y2 = max(x1 + 1, region.x2 * columns // width), max(y1 + 1, region.y2 * rows // height)
     total = integral[y2, x2] - integral[y1, x2] - integral[y2, x1] + integral[y1, x1]
-    return float(total) / ((x2 - x1) * (y2 - y1))
+    cells: int = (x2 - x1) * (y2 - y1)
+    return float(total) / cells
 
 
 def _area_px(region: Region) -> int:

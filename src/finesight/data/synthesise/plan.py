@@ -33,16 +33,29 @@ SOLID_AREAS: dict[Severity, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Correction:
-    """Factors on the published numbers of global and of local boxes and on the median local area of a type."""
+    """Factors on the published numbers of global and local boxes and on the median local area of a type."""
 
     of_global: float = 1.0
     of_local: float = 1.0
     area: float = 1.0
 
 
-CORRECTIONS: dict[T, Correction] = {kind: Correction() for kind in T}
+CORRECTIONS: dict[T, Correction] = {
+    T.LOW_CLARITY: Correction(2.9, 3.8, 1.05),
+    T.MOTION_BLUR: Correction(2.6, 2.6, 1.1),
+    T.OUT_OF_FOCUS_BLUR: Correction(2.8, 2.5, 1.2),
+    T.BLOCKING_ARTIFACTS: Correction(2.3, 1.1, 1.3),
+    T.EDGE_ALIASING_EFFECT: Correction(2.3, 1.4, 1.0),
+    T.EDGE_RINGING_EFFECT: Correction(2.2, 1.2, 1.15),
+    T.OVEREXPOSURE: Correction(1.9, 1.05, 0.88),
+    T.UNDEREXPOSURE: Correction(1.25, 1.0, 1.15),
+    T.MEANINGLESS_SOLID_COLOR: Correction(1.6, 1.0, 1.0),
+    T.NOISE: Correction(1.75, 1.2, 1.05),
+}
+"""Found by planting three times 800 images of 121 photographs at 336 px and comparing with the published
+table: blurs need detail and exclude each other, so they are wished more often than they are to be found."""
 
-_UNSEEN = 0.08  # share of the claims that turn out not to show anywhere (measured)
+_UNSEEN = 0.24  # share of the claims that turn out not to show anywhere (measured the same way)
 _WHOLE_IMAGE = 0.85  # share of the global distortions that cover the image to its rim; the others leave some
 _ANY_SHAPE = (0.25, 0.25, 0.25, 0.25)
 _SOFT_SHAPES = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import hypot
 
-import cv2
 import numpy as np
 
 from finesight.data.content import describe_content
@@ -19,6 +18,7 @@ from finesight.schema.annotation import Annotation, Distortion
 from finesight.schema.box import Box
 from finesight.schema.taxonomy import Level
 
+_ATTEMPTS = 5  # at a picture that was to have distortions and on which none shows
 _ROUNDS = 6  # in each, what found no place is replaced by other wishes
 _TRIES = 4  # places tried for one distortion before it is given up
 _ORDER = {kind: i for i, kind in enumerate(DISTORTIONS)}
@@ -34,13 +34,26 @@ def distort(rgb: Rgb, rng: np.random.Generator, config: SynthesisConfig) -> tupl
         rng: all chance comes from here; one state gives one result.
         config: the mixture (`balance`, `clean_share`, `max_boxes`).
     """
-    size = rgb.shape[1], rgb.shape[0]
-    scene, claimed, number = Scene.of(rgb), list[Placement](), draw_number(rng, config)
+    number = draw_number(rng, config)
+    if number == 0:
+        return rgb.copy(), annotate(rgb, [])
+    scene = Scene.of(rgb)
+    for _ in range(_ATTEMPTS):
+        image, planted = plant(rgb, scene, _claim_number(number, rgb, scene, rng, config), rng)
+        if planted:
+            break
+    return image, annotate(rgb, planted)
+
+
+def _claim_number(
+    number: int, rgb: Rgb, scene: Scene, rng: np.random.Generator, config: SynthesisConfig
+) -> list[Placement]:
+    """Places for that many distortions of the mixture, as far as they fit."""
+    claimed: list[Placement] = []
     for _ in range(_ROUNDS):
         wishes = [draw_wish(rng, config.balance) for _ in range(number - len(claimed))]
-        claimed = claim(wishes, scene, size, rng, claimed)
-    image, placements = plant(rgb, scene, claimed, rng)
-    return image, annotate(rgb, placements)
+        claimed = claim(wishes, scene, (rgb.shape[1], rgb.shape[0]), rng, claimed)
+    return claimed
 
 
 def plant(
@@ -93,7 +106,7 @@ def _apply_somewhere(
 
 
 def _apply(image: Rgb, wish: Wish, region: Region, rng: np.random.Generator) -> Region | None:
-    """Distort the image in place; the affected part of the region, or None and no change if it is not seen."""
+    """Distort the image in place; the affected part of the region, or None and no change if unseen."""
     distorter, diagonal = DISTORTIONS[wish.type], hypot(*image.shape[:2])
     before = image[region.window]
     after = blend(before, distorter.apply(before, wish.severity, rng, diagonal), region.mask)
@@ -102,8 +115,7 @@ def _apply(image: Rgb, wish: Wish, region: Region, rng: np.random.Generator) -> 
         return None
     x, y = inner.x1 - region.x1, inner.y1 - region.y1
     part = slice(y, y + inner.y2 - inner.y1), slice(x, x + inner.x2 - inner.x1)
-    change = cv2.norm(before[part], after[part], cv2.NORM_L2) / before[part].size ** 0.5
-    if change < distorter.floors[wish.severity.rank - 1]:
+    if distorter.change(before[part], after[part]) < distorter.floors[wish.severity.rank - 1]:
         return None
     image[region.window] = after
     return inner

@@ -22,8 +22,8 @@ from finesight.data.images import load_picture
 from finesight.data.readers.metadata import write_metadata
 from finesight.data.synthesise.config import SynthesisConfig
 from finesight.data.synthesise.contact import contact_sheet
-from finesight.data.synthesise.plant import distort
 from finesight.data.synthesise.journal import Journal
+from finesight.data.synthesise.plant import distort
 from finesight.data.synthesise.region import Rgb
 from finesight.data.synthesise.sources import cut, load_photograph
 from finesight.data.synthesise.statistics import Statistics, gather

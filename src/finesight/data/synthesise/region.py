@@ -1,4 +1,4 @@
-"""Where in an image a distortion acts: a window and, for soft shapes, how strongly each pixel of it takes part."""
+"""Where in an image a distortion acts: a window and, for soft shapes, how strongly each pixel takes part."""
 
 from __future__ import annotations
 
@@ -72,19 +72,20 @@ def draw_mask(shape: Shape, width: int, height: int, rng: np.random.Generator) -
     """A mask of a shape that fills a window of `width` x `height` pixels; None for the hard rectangle."""
     if shape == "rectangle":
         return None
-    small = _MASKS[shape](rng)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).clip(0, 1)
+    mask: Mask = cv2.resize(_MASKS[shape](rng), (width, height), interpolation=cv2.INTER_LINEAR)
+    return mask.clip(0, 1)
 
 
 def blend(original: Rgb, changed: Rgb, mask: Mask | None) -> Rgb:
     """`changed` where the mask is 1, `original` where it is 0; all three of one size."""
     if mask is None:
         return changed
-    return cv2.blendLinear(changed, original, mask, 1 - mask)
+    blended: Rgb = cv2.blendLinear(changed, original, mask, 1 - mask)
+    return blended
 
 
 def changed_part(before: Rgb, after: Rgb, region: Region) -> Region | None:
-    """The part of a region in which its window changed: flat margins, where a blur does nothing, are left out.
+    """The part of a region whose pixels changed: flat margins, where a blur does nothing, are left out.
 
     None where too little is left to speak of a place.
     """
@@ -114,8 +115,8 @@ def _grid() -> tuple[Mask, Mask]:
 
 def _ramp(depth: NDArray[np.float32], softness: float) -> Mask:
     """0..1 smoothstep of `depth` (positive inside), one half at depth 0 + softness."""
-    t = (depth / (2 * softness)).clip(0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    t: Mask = (depth / np.float32(2 * softness)).clip(0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def _feathered(rng: np.random.Generator) -> Mask:

@@ -43,17 +43,25 @@ def by_edges(scene: Scene) -> Grid:
 
 def by_light(scene: Scene) -> Grid:
     """Darkening shows where it is not dark already."""
-    return (scene.luma / 0.5).clip(0, 1)
+    light: Grid = (scene.luma / 0.5).clip(0, 1)
+    return light
 
 
 def by_mid_tones(scene: Scene) -> Grid:
     """Brightening shows neither on black nor on white."""
-    return (scene.luma / 0.3).clip(0, 1) * ((1 - scene.luma) / 0.25).clip(0, 1)
+    darkness: Grid = ((1 - scene.luma) / 0.25).clip(0, 1)
+    light: Grid = (scene.luma / 0.3).clip(0, 1)
+    return darkness * light
 
 
 def by_headroom(scene: Scene) -> Grid:
-    """Noise and blocks show where code values are not clipped, best where little else moves."""
-    return by_mid_tones(scene) * (1 - 0.5 * scene.edges)
+    """Noise shows where code values are not clipped, best where little else moves."""
+    return by_mid_tones(scene) * (1 - np.float32(0.5) * scene.edges)
+
+
+def by_texture(scene: Scene) -> Grid:
+    """Blocks show where there is something to encode, and where code values are not clipped."""
+    return by_mid_tones(scene) * (0.3 + 0.7 * scene.edges)
 
 
 def anywhere(scene: Scene) -> Grid:

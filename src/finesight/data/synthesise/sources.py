@@ -51,14 +51,17 @@ def load_photograph(path: Path, size: int) -> Rgb:
     scale = _KEPT * size / max(width, height)
     if scale >= 1:
         return rgb
-    return cv2.resize(rgb, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+    reduced: Rgb = cv2.resize(
+        rgb, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA
+    )
+    return reduced
 
 
 def cut(photograph: Rgb, size: int, rng: np.random.Generator) -> Rgb:
     """A random part of a photograph, reduced to a long side of `size` pixels, mirrored or not."""
     height, width = photograph.shape[:2]
     shapes = _aspects(width, height, size)
-    out_w, out_h = shapes[rng.integers(len(shapes))]
+    out_w, out_h = shapes[int(rng.integers(len(shapes)))]
     most = min(width / out_w, height / out_h)
     least = min(_LEAST_SHRINKING, most)
     scale = float(np.exp(rng.uniform(np.log(least), np.log(most))))

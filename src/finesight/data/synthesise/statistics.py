@@ -28,7 +28,7 @@ class TypeRow(BaseModel):
 
 
 class Statistics(BaseModel):
-    """Counts over one set. `boxes_per_image_published` gives shares of the images, its last row 11 and more."""
+    """Counts over one set; the shares of images by number of boxes end with 11 for eleven and more."""
 
     model_config = ConfigDict(frozen=True)
 
