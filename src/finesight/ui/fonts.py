@@ -10,11 +10,13 @@ import io
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-
-from PIL import ImageFont
+from typing import TYPE_CHECKING
 
 from finesight.errors import ConfigError
 from finesight.ui.words import Lang
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
 _PLACES = {
     ("en", False): ("matplotlib", "mpl-data/fonts/ttf/DejaVuSans.ttf"),
@@ -56,4 +58,6 @@ def subset_font(lang: Lang, text: str) -> bytes:
 @lru_cache(maxsize=32)
 def font(lang: Lang, size_px: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """The font at a size in pixels, kerned by FreeType alone so that widths do not depend on the build."""
+    from PIL import ImageFont  # the doctor looks for fonts where Pillow may be missing
+
     return ImageFont.truetype(str(font_path(lang, bold)), size_px, layout_engine=ImageFont.Layout.BASIC)
