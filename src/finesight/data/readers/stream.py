@@ -122,8 +122,8 @@ class _Window:
                 if self.ended or len(self.text) - self.at > LONGEST:
                     raise
             else:
-                # A number that touches the edge of the window may go on behind it.
-                if end < len(self.text) or self.ended:
+                # A number near the edge of the window may go on behind it: of 1e-5 it may show 1 or 1e-.
+                if end + 2 < len(self.text) or self.ended:
                     if _UNDECODED.search(self.text, self.at, end):
                         value = UnicodeError("the record is not UTF-8")
                     self.at = end
