@@ -127,6 +127,13 @@ def test_a_brief_answer_cut_off_keeps_what_it_mentioned():
     assert [m.type for m in failure.partial] == [DistortionType.NOISE]
 
 
+def test_of_a_repeated_section_the_first_is_kept_as_partial():
+    text = "**Conclusion**: The quality of the image is bad.\n**Distortion assessment**: Minor noise.\n"
+    failure = parse_brief(text + "**Scene description**: A car.\n**Scene description**: A dog.")
+    assert failure.reason == Reason.REPEATED_SECTION
+    assert failure.partial.scene == "A car."
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -41,6 +41,12 @@ def test_all_keys_stand_in_the_first_sentence_of_the_second_last_line_in_lower_c
     assert line == f"The {one} and the {other} have the most significant impact on the quality."
 
 
+def test_in_an_assessment_every_reference_has_one_box_right_behind_it_as_the_organisers_expect():
+    findings = tuple(finding(T.NOISE, severity, box, key=True) for severity in S for box in (LEFT, RIGHT))
+    said = render_assess(Diagnosis(content="c", findings=findings, level=Level.BAD))
+    assert said.count("<|object_ref_end|><|box_start|>") == said.count("<|box_start|>") == 2 * len(findings)
+
+
 def test_a_clean_picture_says_so_where_its_keys_would_stand():
     assert render_assess(Diagnosis(content="A car.", level=Level.GOOD)) == (
         "A car.\nThere is no distortion in the image.\nThus, the quality of the image is good."
