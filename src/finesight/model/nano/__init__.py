@@ -1,0 +1,1 @@
+"""finesight-nano: a Qwen2.5-VL whose vision tower is a small pretrained convolutional trunk."""

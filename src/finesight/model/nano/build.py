@@ -1,0 +1,92 @@
+"""A new nano: sizes to a model with the pretrained trunk in place and everything else untrained."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from finesight.model.coordinates import Coordinates
+from finesight.model.load import LoadedModel, ModelDescription, assemble
+from finesight.model.nano.modeling import NanoConfig, NanoForConditionalGeneration
+from finesight.model.nano.tokenizer import number_ids
+from finesight.model.nano.trunk import pretrained_trunk_state
+from finesight.model.vision import ResizePolicy
+
+
+class NanoSize(BaseModel):
+    """Widths and depths. The defaults make about 7 M parameters, 0.7 M of them the frozen trunk."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int = Field(default=256, multiple_of=32)
+    layers: int = 4
+    heads: int = 4
+    encoder_layers: int = 3
+    max_pixels: int = Field(default=448 * 448, description="pictures are shrunk to this area")
+    min_pixels: int = Field(default=112 * 112, description="pictures are enlarged to this area")
+
+
+def build_nano(size: NanoSize, tokenizer: Any, seed: int = 0, name: str = "finesight-nano") -> LoadedModel:
+    """An untrained nano of a size for a tokenizer; the same seed gives the same weights."""
+    ids = tokenizer.convert_tokens_to_ids
+    text = {
+        "vocab_size": -(-len(tokenizer) // 64) * 64,
+        "hidden_size": size.width,
+        "intermediate_size": 3 * size.width,
+        "num_hidden_layers": size.layers,
+        "num_attention_heads": size.heads,
+        "num_key_value_heads": size.heads,
+        "max_position_embeddings": 8192,
+        "rope_parameters": {"rope_type": "default", "mrope_section": _sections(size.width // size.heads)},
+        "bos_token_id": None,
+        "eos_token_id": ids("<|im_end|>"),
+        "pad_token_id": ids("<|endoftext|>"),
+    }
+    config = NanoConfig(
+        text_config=text,
+        vision_config={
+            "encoder_width": size.width,
+            "encoder_layers": size.encoder_layers,
+            "encoder_heads": size.heads,
+            "out_hidden_size": size.width,
+        },
+        image_token_id=ids("<|image_pad|>"),
+        video_token_id=ids("<|video_pad|>"),
+        vision_start_token_id=ids("<|vision_start|>"),
+        vision_end_token_id=ids("<|vision_end|>"),
+        tie_word_embeddings=True,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = NanoForConditionalGeneration(config)
+        model.model.visual.trunk.load_state_dict(pretrained_trunk_state())
+        _order_numbers(model, number_ids(tokenizer))
+    description = ModelDescription(
+        name=name,
+        coordinates=Coordinates.THOUSANDTHS,
+        policy=ResizePolicy(min_pixels=size.min_pixels, max_pixels=size.max_pixels),
+    )
+    return assemble(model.eval(), tokenizer, description)
+
+
+def _sections(head_dim: int) -> list[int]:
+    """Rotary pairs for time, height and width, all three used (Qwen2.5-VL's shares)."""
+    pairs = head_dim // 2
+    space = 3 * pairs // 8
+    return [pairs - 2 * space, space, space]
+
+
+@torch.no_grad()
+def _order_numbers(model: Any, ids: dict[int, int]) -> None:
+    """Give number tokens embeddings that know their order: near numbers start near each other."""
+    table = model.model.language_model.embed_tokens.weight
+    values = torch.tensor(list(ids)) / 1000.0
+    bands = 2.0 ** torch.arange(8) * math.pi
+    angles = values[:, None] * bands
+    waves = torch.cat([values[:, None], angles.sin(), angles.cos()], dim=1)
+    mixing = torch.randn(waves.shape[1], table.shape[1]) / math.sqrt(waves.shape[1])
+    scale = float(table.std())
+    table[list(ids.values())] = waves @ mixing * scale + 0.3 * table[list(ids.values())]

@@ -1,0 +1,145 @@
+"""The vision side of nano: frozen cell statistics, then a trained encoder with a dense head.
+
+The encoder mixes the cells of one picture by attention and is taught by dense labels (what distorts this
+cell, how badly, how far its box reaches). What the dense head believes is written back into the tokens, so the
+decoder has places to copy from instead of having to invent them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from finesight.schema.taxonomy import DistortionType, Severity
+
+TYPES = len(DistortionType)
+SEVERITIES = len(Severity)
+FOURIER_BANDS = 6
+POSITION_FEATURES = 4 + 4 * FOURIER_BANDS
+
+
+class Cells(NamedTuple):
+    """The cells of a batch of pictures, padded to the largest.
+
+    features: (B, N, F); centres: (B, N, 4) as x, y, width, height in shares of the picture;
+    valid: (B, N) bool, False on padding.
+    """
+
+    features: Tensor
+    centres: Tensor
+    valid: Tensor
+
+
+class Dense(NamedTuple):
+    """What the dense head says of every cell and type.
+
+    presence: (B, N, T) logits; key: (B, N, T) logits; severity: (B, N, T, 3) logits;
+    box: (B, N, T, 4) xyxy in shares of the picture.
+    """
+
+    presence: Tensor
+    key: Tensor
+    severity: Tensor
+    box: Tensor
+
+    def flat(self) -> Tensor:
+        """(B, N, 9 T): bounded numbers for the tokens; boxes count only as far as the type is there."""
+        present = self.presence.sigmoid()
+        parts = [present, self.key.sigmoid() * present]
+        parts += [(self.severity.softmax(-1) * present[..., None]).flatten(-2)]
+        parts += [(self.box * present[..., None]).flatten(-2)]
+        return torch.cat(parts, dim=-1)
+
+
+DENSE_FEATURES = TYPES * (1 + 1 + SEVERITIES + 4)
+
+
+def pad_cells(features: list[Tensor], grids: list[tuple[int, int]]) -> Cells:
+    """Pictures' cells side by side: features[i] is (h_i * w_i, F) in row-major order of grids[i] = (h, w)."""
+    longest = max(len(f) for f in features)
+    padded = torch.stack([F.pad(f, (0, 0, 0, longest - len(f))) for f in features])
+    centres = torch.stack([F.pad(c, (0, 0, 0, longest - len(c))) for c in map(_centres, grids)])
+    counts = torch.tensor([len(f) for f in features])
+    valid = torch.arange(longest)[None] < counts[:, None]
+    return Cells(padded, centres.to(padded), valid.to(padded.device))
+
+
+def _centres(grid: tuple[int, int]) -> Tensor:
+    h, w = grid
+    y, x = torch.meshgrid((torch.arange(h) + 0.5) / h, (torch.arange(w) + 0.5) / w, indexing="ij")
+    size = torch.tensor([1 / w, 1 / h]).expand(h, w, 2)
+    return torch.cat([torch.stack([x, y], -1), size], -1).reshape(h * w, 4)
+
+
+def position_features(centres: Tensor) -> Tensor:
+    """(..., 4) centres and sizes to (..., POSITION_FEATURES): the numbers and Fourier bands of the centre."""
+    bands = 2.0 ** torch.arange(FOURIER_BANDS, device=centres.device) * math.pi
+    angles = (centres[..., :2, None] * bands).flatten(-2)
+    return torch.cat([centres, angles.sin(), angles.cos()], dim=-1)
+
+
+class EncoderBlock(nn.Module):
+    """Pre-norm attention among the cells of a picture, then a gated-free feed-forward."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, 3 * width), nn.GELU(), nn.Linear(3 * width, width))
+
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        qkv = self.qkv(self.attention_norm(x)).unflatten(-1, (3, self.heads, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=valid[:, None, None, :])
+        x = x + self.out(mixed.transpose(1, 2).flatten(-2))
+        return x + self.mlp(self.mlp_norm(x))
+
+
+class CellEncoder(nn.Module):
+    """Cells to decoder tokens, with the dense head's view of them."""
+
+    feature_mean: Tensor
+    feature_scale: Tensor
+
+    def __init__(self, features: int, width: int, layers: int, heads: int, out: int) -> None:
+        super().__init__()
+        self.register_buffer("feature_mean", torch.zeros(features))
+        self.register_buffer("feature_scale", torch.ones(features))
+        self.read = nn.Linear(features, width)
+        self.place = nn.Linear(POSITION_FEATURES, width)
+        self.blocks = nn.ModuleList(EncoderBlock(width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.dense = nn.Linear(width, DENSE_FEATURES)
+        self.tokens = nn.Linear(width + DENSE_FEATURES + POSITION_FEATURES, out)
+
+    def standardise(self, features: Tensor) -> None:
+        """Take mean and scale from (N, features) cells of the training set, so that every number counts."""
+        self.feature_mean.copy_(features.mean(0))
+        self.feature_scale.copy_(1 / features.std(0).clamp_min(1e-3))
+
+    def forward(self, cells: Cells) -> tuple[Tensor, Dense]:
+        """(B, N, out) tokens and the dense view; rows of padding are meaningless in both."""
+        features = ((cells.features - self.feature_mean) * self.feature_scale).clamp(-6, 6)
+        position = position_features(cells.centres)
+        x = self.read(features) + self.place(position)
+        for block in self.blocks:
+            x = block(x, cells.valid)
+        x = self.norm(x)
+        dense = self._dense(x, cells.centres)
+        return self.tokens(torch.cat([x, dense.flat(), position], dim=-1)), dense
+
+    def _dense(self, x: Tensor, centres: Tensor) -> Dense:
+        numbers = self.dense(x).unflatten(-1, (TYPES, -1))
+        presence, key, severity, reach = numbers.split([1, 1, SEVERITIES, 4], dim=-1)
+        # A box is read as four reaches from the cell's centre: left, up, right, down, all positive.
+        reach = F.softplus(reach - 1.0)
+        centre = centres[..., None, :2]
+        box = torch.cat([centre - reach[..., :2], centre + reach[..., 2:]], dim=-1).clamp(0, 1)
+        return Dense(presence.squeeze(-1), key.squeeze(-1), severity, box)

@@ -1,0 +1,83 @@
+"""Samples to training examples: all questions of a picture together, tokenised, with their dense labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from finesight.data.readers import Skipped, read_samples
+from finesight.errors import InputError
+from finesight.model.chat import encode
+from finesight.model.load import LoadedModel
+from finesight.model.tree import Branch
+from finesight.schema.answer import ParseFailure
+from finesight.schema.diagnosis import Finding
+from finesight.schema.sample import Sample, Subclass
+from finesight.text.parse import parse_assess, parse_detect
+
+IMAGES, SAMPLES = "images", "samples"
+
+
+class Example(NamedTuple):
+    """One picture with the branches that may be hung behind it.
+
+    findings: what its reference answers say of it, the labels of the dense head; None where they do not say.
+    """
+
+    path: Path
+    branches: tuple[Branch, ...]
+    subclasses: tuple[Subclass, ...]
+    findings: tuple[Finding, ...] | None
+
+
+def read_folder(folder: Path) -> tuple[list[Sample], list[Skipped]]:
+    """The samples of `folder/samples/combined.json`, and what was skipped in it.
+
+    Raises:
+        InputError: no such file, or no usable sample in it.
+    """
+    file = folder / SAMPLES / "combined.json"
+    if not file.is_file():
+        raise InputError(f"{file}: not found; `finesight data questions` writes it")
+    reading = read_samples(file)
+    samples = list(reading)
+    if not samples:
+        raise InputError(f"{file}: no usable sample among {len(reading.skipped)} records")
+    return samples, reading.skipped
+
+
+def make_examples(model: LoadedModel, folder: Path, samples: Iterable[Sample]) -> list[Example]:
+    """One example a picture, in order of first appearance."""
+    by_image: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_image.setdefault(sample.image, []).append(sample)
+    return [
+        Example(
+            path=folder / IMAGES / image,
+            branches=tuple(make_branch(model, s.question, s.answer) for s in group),
+            subclasses=tuple(s.subclass for s in group),
+            findings=_findings(group),
+        )
+        for image, group in by_image.items()
+    ]
+
+
+def make_branch(model: LoadedModel, question: str, answer: str) -> Branch:
+    """Tokens of a question and its answer, closed by the end token."""
+    asked = encode(model.tokenizer, question + model.chat.tail)
+    return Branch([*asked, *encode(model.tokenizer, answer), model.chat.end_id], len(asked))
+
+
+def _findings(samples: Sequence[Sample]) -> tuple[Finding, ...] | None:
+    for sample in samples:
+        if sample.subclass is Subclass.ASSESS:
+            said = parse_assess(sample.answer)
+            if not isinstance(said, ParseFailure):
+                return said.findings
+    for sample in samples:
+        if sample.subclass is Subclass.DIST_DETECT:
+            found = parse_detect(sample.answer)
+            if not isinstance(found, ParseFailure):
+                return found
+    return None

@@ -1,0 +1,98 @@
+"""Frozen vision features, computed once a picture and kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from finesight.data.atomic import write_bytes
+from finesight.data.images import load_picture
+from finesight.errors import InputError
+from finesight.model.family import ImageFeatures
+from finesight.model.load import LoadedModel
+from finesight.schema.picture import Picture
+
+
+class FeatureStore:
+    """Features of pictures by path, as float16 in memory and, given a folder, on disk.
+
+    The key holds the picture's content, the resize policy and the frozen weights, so a change of any of them
+    is a miss; a file that does not read back is computed anew.
+    """
+
+    def __init__(self, model: LoadedModel, folder: Path | None = None) -> None:
+        self._model = model
+        self._folder = folder
+        self._kept: dict[Path, ImageFeatures] = {}
+        self._weights = _fingerprint(model)
+        self.failures: dict[Path, str] = {}
+        self.computed = 0
+
+    def __getitem__(self, path: Path) -> ImageFeatures:
+        return self._kept[path]
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._kept
+
+    def fill(self, paths: Iterable[Path], advance: Callable[[], None] = lambda: None) -> None:
+        """Have the features of every path; a picture that cannot be read goes to `failures`."""
+        for path in paths:
+            if path not in self._kept and path not in self.failures:
+                try:
+                    self._kept[path] = self._of(load_picture(path))
+                except InputError as error:
+                    self.failures[path] = str(error)
+            advance()
+
+    def _of(self, picture: Picture) -> ImageFeatures:
+        file = self._file(picture)
+        found = _read(file) if file else None
+        if found is None:
+            found = self._compute(picture)
+            if file:
+                _write(file, found)
+        return found
+
+    def _compute(self, picture: Picture) -> ImageFeatures:
+        self.computed += 1
+        with torch.no_grad():
+            features = self._model.family.features([self._model.images(picture)])[0]
+        return ImageFeatures(features.cells.half(), tuple(d.half() for d in features.deep), features.grid)
+
+    def _file(self, picture: Picture) -> Path | None:
+        if self._folder is None:
+            return None
+        policy = self._model.description.policy.model_dump_json()
+        key = hashlib.sha256(f"{picture.sha256}|{policy}|{self._weights}".encode()).hexdigest()
+        return self._folder / key[:2] / f"{key}.safetensors"
+
+
+def _fingerprint(model: LoadedModel) -> str:
+    """Digest of the weights that features depend on: the frozen tower."""
+    body = model.family.model.model
+    tower = getattr(body.visual, "trunk", body.visual)
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tower.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read(file: Path) -> ImageFeatures | None:
+    try:
+        tensors = load_file(file)
+    except (OSError, SafetensorError):
+        return None
+    deep: Sequence[torch.Tensor] = [tensors[f"deep.{i}"] for i in range(len(tensors) - 2)]
+    return ImageFeatures(tensors["cells"], tuple(deep), tensors["grid"])
+
+
+def _write(file: Path, features: ImageFeatures) -> None:
+    tensors = {"cells": features.cells.contiguous(), "grid": features.grid}
+    tensors |= {f"deep.{i}": d.contiguous() for i, d in enumerate(features.deep)}
+    write_bytes(file, save(tensors))

@@ -1,0 +1,139 @@
+"""The losses of supervised training as pure functions of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from finesight.model.nano.vision import Dense
+from finesight.schema.box import SCALE
+from finesight.schema.diagnosis import Finding
+from finesight.schema.taxonomy import DistortionType
+
+_TYPE_INDEX = {t: i for i, t in enumerate(DistortionType)}
+
+
+class Ruler:
+    """The number tokens of a vocabulary, for targets that know that 501 is nearly 500.
+
+    A coordinate target becomes a discrete Gaussian over the number tokens around it.
+    """
+
+    def __init__(self, ids: Mapping[int, int], vocabulary: int, width: float) -> None:
+        numbers = sorted(ids)
+        self.ids = torch.tensor([ids[n] for n in numbers])
+        self.values = torch.tensor(numbers, dtype=torch.float32)
+        self.value_of = torch.full((vocabulary,), -1.0)
+        self.value_of[self.ids] = self.values
+        self.width = width
+
+    def soft_targets(self, values: Tensor) -> Tensor:
+        """(N,) numbers to (N, numbers) probabilities."""
+        return torch.softmax(-(((self.values - values[:, None]) / self.width) ** 2) / 2, dim=-1)
+
+
+def answer_loss(logits: Tensor, targets: Tensor, ruler: Ruler | None = None) -> Tensor:
+    """Cross-entropy of each answer token.
+
+    Args:
+        logits: (A, V). targets: (A,) ids.
+        ruler: where given, number tokens are scored against its soft targets.
+
+    Returns:
+        (A,) losses in nats.
+    """
+    losses = F.cross_entropy(logits, targets, reduction="none")
+    if ruler is None:
+        return losses
+    values = ruler.value_of[targets]
+    rows = values >= 0
+    if not rows.any():
+        return losses
+    log_probabilities = F.log_softmax(logits[rows], dim=-1)[:, ruler.ids]
+    soft = -(ruler.soft_targets(values[rows]) * log_probabilities).sum(-1)
+    return losses.masked_scatter(rows, soft)
+
+
+class DenseLabels(NamedTuple):
+    """Labels of the cells of a batch, padded like Dense.
+
+    presence, key: (B, N, T) in {0, 1}; severity: (B, N, T) class or -1; box: (B, N, T, 4) shares of the
+    picture; valid: (B, N, T) bool, False on padding and where nothing is known of a picture.
+    """
+
+    presence: Tensor
+    key: Tensor
+    severity: Tensor
+    box: Tensor
+    valid: Tensor
+
+
+def dense_labels(
+    findings: Sequence[tuple[Finding, ...] | None], grids: Sequence[tuple[int, int]]
+) -> DenseLabels:
+    """What each cell should say: a type is present in the cells whose centre its box holds.
+
+    A box too small to hold a centre claims the cell it is centred in; where boxes of one type overlap, the
+    smaller one wins, as the larger shows elsewhere.
+    """
+    longest = max(h * w for h, w in grids)
+    shape = (len(grids), longest, len(DistortionType))
+    labels = DenseLabels(
+        torch.zeros(shape),
+        torch.zeros(shape),
+        torch.full(shape, -1),
+        torch.zeros(*shape, 4),
+        torch.zeros(shape, dtype=torch.bool),
+    )
+    for row, (found, (h, w)) in enumerate(zip(findings, grids, strict=True)):
+        if found is None:
+            continue
+        labels.valid[row, : h * w] = True
+        for finding in sorted(found, key=lambda f: -f.box.area):
+            cells = _cells_of(finding, h, w)
+            kind = _TYPE_INDEX[finding.type]
+            labels.presence[row, cells, kind] = 1.0
+            labels.key[row, cells, kind] = float(finding.key)
+            labels.severity[row, cells, kind] = finding.severity.rank - 1
+            labels.box[row, cells, kind] = torch.tensor(finding.box.xyxy) / SCALE
+    return labels
+
+
+def dense_loss(dense: Dense, labels: DenseLabels) -> Tensor:
+    """Scalar loss of the dense head: presence and key (BCE), severity (CE), box (L1 + 1 - GIoU).
+
+    GIoU: Rezatofighi et al., arXiv 1902.09630, eq. 1-3.
+    """
+    valid = labels.valid
+    present = valid & (labels.presence > 0)
+    if not valid.any():
+        return dense.presence.sum() * 0.0
+    loss = F.binary_cross_entropy_with_logits(dense.presence[valid], labels.presence[valid])
+    if present.any():
+        boxes, targets = dense.box[present], labels.box[present]
+        loss = loss + F.binary_cross_entropy_with_logits(dense.key[present], labels.key[present])
+        loss = loss + F.cross_entropy(dense.severity[present], labels.severity[present])
+        loss = loss + 2 * F.l1_loss(boxes, targets) + (1 - _giou(boxes, targets)).mean()
+    return loss
+
+
+def _cells_of(finding: Finding, h: int, w: int) -> Tensor:
+    x1, y1, x2, y2 = (v / SCALE for v in finding.box.xyxy)
+    y, x = torch.meshgrid((torch.arange(h) + 0.5) / h, (torch.arange(w) + 0.5) / w, indexing="ij")
+    inside = ((x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)).flatten()
+    if not inside.any():
+        row = min(h - 1, int((y1 + y2) / 2 * h))
+        inside[row * w + min(w - 1, int((x1 + x2) / 2 * w))] = True
+    return inside.nonzero().squeeze(1)
+
+
+def _giou(a: Tensor, b: Tensor) -> Tensor:
+    """(N, 4), (N, 4) to (N,) generalised IoU in [-1, 1]."""
+    shared = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp_min(0).prod(-1)
+    hull = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).prod(-1)
+    union = (a[:, 2:] - a[:, :2]).prod(-1) + (b[:, 2:] - b[:, :2]).prod(-1) - shared
+    return shared / union.clamp_min(1e-6) - (hull - union) / hull.clamp_min(1e-6)
