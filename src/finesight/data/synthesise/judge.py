@@ -31,7 +31,7 @@ SEVERITY_WEIGHTS: dict[Severity, float] = {Severity.MINOR: 0.35, Severity.MODERA
 BEST_MOS = 4.8
 """Score of a picture without distortions, on 1..5: people seldom give full marks."""
 
-_TOLERANCE = 1.7  # sum of penalties at which the score has lost 63 % of its way to 1
+_TOLERANCE = 1.9  # sum of penalties at which the score has lost 63 % of its way to 1
 
 
 def penalty(kind: T, severity: Severity, box: Box) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from finesight.data.synthesise.distorters import DISTORTIONS
 from finesight.data.synthesise.plan import Wish
@@ -76,14 +77,13 @@ def find_place(
     if wish.is_global:
         whole = _large_window(wish, width, height, rng)
         return None if any(conflict(wish, whole, other) for other in taken) else _shaped(wish, whole, rng)
-    integral = cv2.integral(DISTORTIONS[wish.type].visibility(scene))
-    best, best_score = None, -1.0
-    for _ in range(_CANDIDATES):
-        region = _random_window(wish, width, height, rng)
-        score = _mean_over(integral, region, width, height)
-        if score > best_score and not any(conflict(wish, region, other) for other in taken):
-            best, best_score = region, score
-    return best and _shaped(wish, best, rng)
+    windows = _random_windows(wish, width, height, rng)
+    visible = _mean_over(DISTORTIONS[wish.type].visibility(scene), windows, width, height)
+    for i in np.argsort(-visible, kind="stable"):
+        region = Region(*windows[i].tolist())
+        if not any(conflict(wish, region, other) for other in taken):
+            return _shaped(wish, region, rng)
+    return None
 
 
 def conflict(wish: Wish, region: Region, placed: Placement) -> bool:
@@ -93,7 +93,7 @@ def conflict(wish: Wish, region: Region, placed: Placement) -> bool:
         return False
     covered_new, covered_old = shared / _area_px(region), shared / _area_px(placed.region)
     covered = max(covered_new, covered_old)
-    if T.MEANINGLESS_SOLID_COLOR in (wish.type, other.type) and not _one_is_global(covered_new, covered_old):
+    if T.MEANINGLESS_SOLID_COLOR in (wish.type, other.type) and not (wish.is_global or other.is_global):
         return covered > _SOLID_OVERLAP
     if wish.type is other.type:
         return covered > _SAME_TYPE_OVERLAP
@@ -108,11 +108,6 @@ def hides(upper: T, upper_severity: Severity, lower: T, lower_severity: Severity
     """Whether `lower` cannot be seen in a place that `upper` covers."""
     hidden, margin = HIDES.get(upper, (frozenset(), 0))
     return lower in hidden and upper_severity.rank >= lower_severity.rank + margin
-
-
-def _one_is_global(covered_new: float, covered_old: float) -> bool:
-    """One lies wholly in the other, which is far larger: a surface under a distortion of the whole image."""
-    return min(covered_new, covered_old) < 0.6 and max(covered_new, covered_old) == 1
 
 
 def _shaped(wish: Wish, window: Region, rng: np.random.Generator) -> Region:
@@ -130,22 +125,27 @@ def _large_window(wish: Wish, width: int, height: int, rng: np.random.Generator)
     return Region(x, y, x + w, y + h)
 
 
-def _random_window(wish: Wish, width: int, height: int, rng: np.random.Generator) -> Region:
-    ratio = float(np.exp(rng.uniform(np.log(0.5), np.log(2.0))))
-    sides = wish.area**0.5 / (1.0 if wish.shape == "rectangle" else _SOFT_SHAPE_LOSS)
-    w = min(width, max(_LEAST_SIDE_PX, round(width * sides * ratio**0.5)))
-    h = min(height, max(_LEAST_SIDE_PX, round(height * sides / ratio**0.5)))
-    x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
-    return Region(x, y, x + w, y + h)
+def _random_windows(wish: Wish, width: int, height: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(candidates, 4) corners x1, y1, x2, y2 of the wished area, anywhere, half to twice as wide as high."""
+    ratio = np.exp(rng.uniform(np.log(0.5), np.log(2.0), _CANDIDATES))
+    side = wish.area**0.5 / (1.0 if wish.shape == "rectangle" else _SOFT_SHAPE_LOSS)
+    w = np.round(width * side * ratio**0.5).clip(_LEAST_SIDE_PX, width)
+    h = np.round(height * side / ratio**0.5).clip(_LEAST_SIDE_PX, height)
+    x = np.floor(rng.random(_CANDIDATES) * (width - w + 1))
+    y = np.floor(rng.random(_CANDIDATES) * (height - h + 1))
+    return np.stack([x, y, x + w, y + h], axis=1).astype(np.int64)
 
 
-def _mean_over(integral: Grid, region: Region, width: int, height: int) -> float:
-    rows, columns = integral.shape[0] - 1, integral.shape[1] - 1
-    x1, y1 = region.x1 * columns // width, region.y1 * rows // height
-    x2, y2 = max(x1 + 1, region.x2 * columns // width), max(y1 + 1, region.y2 * rows // height)
-    total = integral[y2, x2] - integral[y1, x2] - integral[y2, x1] + integral[y1, x1]
-    cells: int = (x2 - x1) * (y2 - y1)
-    return float(total) / cells
+def _mean_over(cells: Grid, windows: NDArray[np.int64], width: int, height: int) -> NDArray[np.float64]:
+    """(candidates,) mean of a map over each window."""
+    total = cv2.integral(cells)
+    rows, columns = cells.shape
+    x1, y1 = windows[:, 0] * columns // width, windows[:, 1] * rows // height
+    x2 = np.maximum(x1 + 1, windows[:, 2] * columns // width)
+    y2 = np.maximum(y1 + 1, windows[:, 3] * rows // height)
+    inside = total[y2, x2] - total[y1, x2] - total[y2, x1] + total[y1, x1]
+    means: NDArray[np.float64] = inside / ((x2 - x1) * (y2 - y1))
+    return means
 
 
 def _area_px(region: Region) -> int:
