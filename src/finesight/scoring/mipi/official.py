@@ -95,7 +95,7 @@ def distortion_map(answers: RawFile, truth: RawFile, ledger: Ledger) -> float:
     for where, item in answers.items():
         with at(where):
             if "question_type" not in item:
-                ledger.skip(where, "no question_type")
+                ledger.skip(where, "no question_type, so not in distortion_map")
                 continue
             if item["question_type"] not in ["distortion-detection", "region-perception"]:
                 ledger.skip(where, f"question_type {item['question_type']!r}")

@@ -25,7 +25,7 @@ from finesight.schema.challenge import (
     Submission,
 )
 from finesight.schema.taxonomy import DistortionType
-from finesight.scoring.bootstrap import Interval, bootstrap_intervals
+from finesight.scoring.bootstrap import RESAMPLES, Interval, bootstrap_intervals
 from finesight.scoring.matching import Located, match_typed
 from finesight.scoring.mipi.answers import (
     Boxes,
@@ -70,7 +70,9 @@ class Evidence:
         }
 
 
-def score_strict(submission: Submission, reference: Reference, *, seed: int = 0) -> StrictIndicators:
+def score_strict(
+    submission: Submission, reference: Reference, *, resamples: int = RESAMPLES, seed: int = 0
+) -> StrictIndicators:
     """The indicators of a submission with 95 % bootstrap intervals over pictures, the same for one seed."""
     notes = Notes(skipped=[*reference.skipped, *submission.skipped])
     evidence = _collect(submission, reference, notes)
@@ -85,7 +87,7 @@ def score_strict(submission: Submission, reference: Reference, *, seed: int = 0)
         reasons=(*problems, *notes.unparsed, *notes.skipped, *notes.missing),
         key_precision=_ratio(hits, predicted),
         key_recall=_ratio(hits, actual),
-        intervals=_intervals(evidence, seed),
+        intervals=_intervals(evidence, resamples, seed),
         per_type={name: _precisions(counts) for name, counts in evidence.maps.items()},
     )
 
@@ -200,12 +202,12 @@ def _precisions(counts: Counts) -> dict[DistortionType, float]:
     }
 
 
-def _intervals(evidence: Evidence, seed: int) -> dict[str, Interval | None]:
+def _intervals(evidence: Evidence, resamples: int, seed: int) -> dict[str, Interval | None]:
     def drawn(rows: NDArray[np.intp]) -> dict[str, float]:
         values = evidence.values(rows)
         return values | {"final": sum(values.values())}
 
-    return bootstrap_intervals(drawn, len(evidence.keys), seed=seed)
+    return bootstrap_intervals(drawn, len(evidence.keys), resamples=resamples, seed=seed)
 
 
 def _mean(precisions: dict[DistortionType, float]) -> float:
