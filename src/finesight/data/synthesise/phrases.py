@@ -1,9 +1,7 @@
-"""Words for an annotated distortion: where it is, how it shows, what it costs the viewer."""
+"""Words for an annotated distortion: how it shows, what it costs the viewer."""
 
 from __future__ import annotations
 
-from finesight.data.synthesise.published import GLOBAL_AREA
-from finesight.schema.box import SCALE, Box
 from finesight.schema.taxonomy import DistortionType as T
 from finesight.schema.taxonomy import Severity
 
@@ -35,16 +33,3 @@ def manifestation(kind: T, severity: Severity) -> str:
 def impact(severity: Severity) -> str:
     """What it costs the viewer, one sentence."""
     return _IMPACTS[severity]
-
-
-def position(box: Box) -> str:
-    """The place of a box in words: the whole image, or one of nine parts by its middle."""
-    if box.area > GLOBAL_AREA:
-        return "whole image"
-    column = _third((box.x1 + box.x2) / 2, ("left", "", "right"))
-    row = _third((box.y1 + box.y2) / 2, ("upper", "", "lower"))
-    return f"{' '.join(word for word in (row, column) if word) or 'central'} part"
-
-
-def _third(value: float, names: tuple[str, str, str]) -> str:
-    return names[min(2, int(3 * value / SCALE))]

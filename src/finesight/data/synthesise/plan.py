@@ -14,11 +14,11 @@ from finesight.data.synthesise.published import (
     AREA_SIGMA,
     BOXES_PER_IMAGE,
     FREQUENCIES,
-    GLOBAL_AREA,
 )
 from finesight.data.synthesise.region import SHAPES, Shape
 from finesight.schema.taxonomy import DistortionType as T
 from finesight.schema.taxonomy import Severity
+from finesight.text.place import GLOBAL_AREA
 
 SEVERITY_SHARES: dict[Severity, float] = {Severity.MINOR: 0.32, Severity.MODERATE: 0.4, Severity.SEVERE: 0.28}
 """Not published; ours."""

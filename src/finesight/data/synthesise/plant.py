@@ -17,6 +17,7 @@ from finesight.data.synthesise.scene import Scene
 from finesight.schema.annotation import Annotation, Distortion
 from finesight.schema.box import Box
 from finesight.schema.taxonomy import Level
+from finesight.text.place import place_of
 
 _ATTEMPTS = 5  # at a picture that was to have distortions and on which none shows
 _ROUNDS = 6  # in each, what found no place is replaced by other wishes
@@ -128,7 +129,7 @@ def _label(wish: Wish, box: Box) -> Distortion:
         severity=severity,
         box=box,
         significance=judge.significance(kind, severity, box),
-        position=phrases.position(box),
+        position=place_of(box),
         manifestation=phrases.manifestation(kind, severity),
         impact=phrases.impact(severity),
     )

@@ -12,9 +12,6 @@ from statistics import NormalDist
 
 from finesight.schema.taxonomy import DistortionType as T
 
-GLOBAL_AREA = 0.7
-"""Share of the image above which a box counts as global."""
-
 AREA_SIGMA = 0.9
 """Spread of the local areas: standard deviation of their natural logarithm (our choice)."""
 

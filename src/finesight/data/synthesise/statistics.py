@@ -8,9 +8,10 @@ from statistics import median
 
 from pydantic import BaseModel, ConfigDict
 
-from finesight.data.synthesise.published import BOXES_PER_IMAGE, FREQUENCIES, GLOBAL_AREA, type_shares
+from finesight.data.synthesise.published import BOXES_PER_IMAGE, FREQUENCIES, type_shares
 from finesight.schema.annotation import Annotation
 from finesight.schema.taxonomy import DistortionType, Level, Severity
+from finesight.text.place import GLOBAL_AREA
 
 
 class TypeRow(BaseModel):
