@@ -62,7 +62,7 @@ def is_true(diagnosis: Diagnosis, choice: Choice, option: str) -> bool:
     fitting = [f for f in findings if not names or f.type in names]
     if place in CELLS and negative:
         fitting = [f for f in fitting if f.box.clip(CELLS[place])]
-    elif place in CELLS:
+    elif place:
         fitting = [f for f in fitting if place_of(f.box) == place]
     return not fitting if negative else bool(fitting)
 
