@@ -187,6 +187,8 @@ def test_a_jpeg_may_be_larger_than_others_but_not_boundless() -> None:
         (b"%PDF-1.7", "PDF"),
         (b"\0\0\0\x18ftypheic" + bytes(20), "HEIF"),
         (b"\0\0\0\x18ftypisom" + bytes(20), "video"),
+        (b"RIFF\xff\0\0\0AVI LIST", "video"),
+        (b"\0\0\0\x18ftypavif" + bytes(20), "damaged"),
         (b"<svg xmlns='...'/>", "SVG"),
         (b"just text", "not a picture format"),
         (b"\0", "not a picture format"),

@@ -39,7 +39,11 @@ _TURNS = {
 }
 _ORIENTATION = 0x0112  # EXIF 2.32, section 4.6.4
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}
-_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"BM")
+_PICTURES = (
+    *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"BM"),
+    *(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
+    *(b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
+)
 _KINDS = (
     (b"%PDF", "a PDF document"),
     (b"8BPS", "a Photoshop document"),
@@ -47,6 +51,7 @@ _KINDS = (
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
     (b"PK\x03\x04", "a ZIP archive"),
+    (b"RIFF", "a video or sound"),
     (b"<svg", "an SVG drawing"),
     (b"<?xml", "an XML document"),
 )
@@ -184,7 +189,7 @@ def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
 
 def _kind(data: bytes) -> str:
     """What a file is that no decoder takes, as far as its first bytes tell."""
-    if data.startswith(_PICTURES):
+    if data.startswith(_PICTURES) or data[8:12] in (b"WEBP", b"avif", b"avis"):
         return "damaged picture (its header cannot be read)"
     if data[4:8] == b"ftyp":
         return "a HEIF picture" if data[8:12] in _HEIF_BRANDS else "a video, not a picture"

@@ -14,8 +14,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from pydantic import BaseModel, ConfigDict
 
-from finesight.errors import ConfigError
-from finesight.model.default import VARIABLE, default_places, find_default_model
+from finesight.errors import ConfigError, ModelError
+from finesight.model.diagnose import DEFAULT_MODELS, MODEL_VARIABLE, default_model
 from finesight.ui.fonts import font_path
 from finesight.ui.words import Lang
 
@@ -47,7 +47,6 @@ def checkup(folder: Path) -> list[Check]:
     """Every check, in the order to read them; `folder` is where free disk is measured."""
     return [
         _python(),
-        _torch(),
         *_requirements(),
         _font("en", required=True),
         _font("zh", required=False),
@@ -70,21 +69,6 @@ def _python() -> Check:
     )
 
 
-def _torch() -> Check:
-    check = _package(Requirement("torch"), required=True)
-    spec = find_spec("torch") if check.ok else None
-    if spec is None or spec.origin is None:
-        return check
-    # torch/version.py is a handful of constants; importing torch itself takes seconds.
-    cuda = runpy.run_path(str(Path(spec.origin).with_name("version.py"))).get("cuda")
-    gpu = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
-    build = (
-        f"CUDA {cuda} build, {'NVIDIA driver found' if gpu else 'no NVIDIA driver'}" if cuda else "CPU build"
-    )
-    threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
-    return check.model_copy(update={"found": f"{check.found}, {build}, {threads} threads"})
-
-
 def _requirements() -> list[Check]:
     """The packages that this one declares, and those of its extra "demo"."""
     try:
@@ -92,7 +76,7 @@ def _requirements() -> list[Check]:
     except PackageNotFoundError:
         remedy = "pip install -e . (in the checkout)"
         return [Check(name="finesight", ok=False, required=True, found="not installed", remedy=remedy)]
-    always = [wanted for wanted in declared if wanted.marker is None and wanted.name != "torch"]
+    always = [wanted for wanted in declared if wanted.marker is None]
     demo = [wanted for wanted in declared if wanted.marker and wanted.marker.evaluate({"extra": "demo"})]
     return [_package(wanted, required=True) for wanted in always] + [
         _package(wanted, required=False) for wanted in demo
@@ -109,7 +93,19 @@ def _package(wanted: Requirement, *, required: bool) -> Check:
     if not wanted.specifier.contains(found, prereleases=True):
         found = f"{found}, not {wanted.specifier}{note}"
         return Check(name=wanted.name, ok=False, required=required, found=found, remedy=remedy)
-    return Check(name=wanted.name, ok=True, required=required, found=found + note)
+    found += f", {_torch_build()}" if wanted.name == "torch" else note
+    return Check(name=wanted.name, ok=True, required=required, found=found)
+
+
+def _torch_build() -> str:
+    """Which torch it is and what it has to run on; its import, which takes seconds, is spared."""
+    spec = find_spec("torch")
+    constants = runpy.run_path(str(Path(spec.origin).with_name("version.py"))) if spec and spec.origin else {}
+    threads = f"{os.environ.get('OMP_NUM_THREADS', os.cpu_count())} threads"
+    if not (cuda := constants.get("cuda")):
+        return f"CPU build, {threads}"
+    driver = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi")
+    return f"CUDA {cuda} build, {'NVIDIA driver found' if driver else 'no NVIDIA driver'}, {threads}"
 
 
 def _font(lang: Lang, *, required: bool) -> Check:
@@ -142,17 +138,18 @@ def _browser() -> Check:
 
 
 def _model() -> Check:
-    model = find_default_model()
-    if model:
-        return Check(name="default model", ok=True, required=False, found=str(model))
-    places = ", ".join(str(place) for place in default_places())
-    return Check(
-        name="default model",
-        ok=False,
-        required=False,
-        found=f"none in {places}",
-        remedy=f"make demo (trains one), or set {VARIABLE}, or name it with --model",
-    )
+    remedy = f"make demo (trains one here), or set {MODEL_VARIABLE}, or name one with --model"
+    try:
+        where = default_model()
+    except ModelError:
+        places = ", ".join(str(path.absolute()) for path in DEFAULT_MODELS)
+        found = f"none in {places}, and {MODEL_VARIABLE} is not set"
+        return Check(name="default model", ok=False, required=False, found=found, remedy=remedy)
+    if Path(where).exists() and not Path(where, "config.json").is_file():
+        found = f"{where} has no config.json"
+        return Check(name="default model", ok=False, required=False, found=found, remedy=remedy)
+    found = where if Path(where).exists() else f"{where} (no folder here: taken for a hub id)"
+    return Check(name="default model", ok=True, required=False, found=found)
 
 
 def _disk(folder: Path) -> Check:

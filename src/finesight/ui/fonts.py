@@ -43,15 +43,16 @@ def font_path(lang: Lang, bold: bool = False) -> Path:
 
 def subset_font(lang: Lang, text: str) -> bytes:
     """An OpenType font with the glyphs of `text` alone, some ten kilobytes."""
-    from fontTools.subset import Options, Subsetter  # slow to import, and only reports embed fonts
-    from fontTools.ttLib import TTFont
+    # Slow to import, and only reports embed fonts.
+    from fontTools.subset import Options, Subsetter  # type: ignore[import-untyped]
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
-    whole = TTFont(font_path(lang), lazy=True)
-    subsetter = Subsetter(Options(layout_features=[], hinting=False, notdef_outline=True))
-    subsetter.populate(text=text)
-    subsetter.subset(whole)
     file = io.BytesIO()
-    whole.save(file)
+    with TTFont(font_path(lang), lazy=True) as whole:
+        subsetter = Subsetter(Options(layout_features=[], hinting=False, notdef_outline=True))
+        subsetter.populate(text=text)
+        subsetter.subset(whole)
+        whole.save(file)
     return file.getvalue()
 
 

@@ -1,8 +1,8 @@
 """Colours by meaning, the same in overlays, reports and terminals.
 
-The ten type colours are picked from the colour-blind-safe sets of Okabe & Ito (2008) and Tol (2021, "bright",
-"vibrant" and "muted"), one family of hues per group. Ten cannot all stay apart for every eye, so a number and
-a name stand beside each colour wherever it is used. Levels use ColorBrewer's RdYlBu, which is safe.
+The ten type colours start from the set of Okabe & Ito (2008), moved apart until the closest two differ by a
+CIEDE2000 of 26, and of 11 as protanopes and deuteranopes see them (Machado et al. 2009). A number and a name
+stand beside each colour all the same. Levels use ColorBrewer's RdYlBu, which is safe for both.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from finesight.schema.taxonomy import DistortionType, Level
 
 TYPE_COLOURS: dict[DistortionType, str] = {
     DistortionType.LOW_CLARITY: "#56b4e9",
-    DistortionType.MOTION_BLUR: "#2166d1",
-    DistortionType.OUT_OF_FOCUS_BLUR: "#00a58a",
-    DistortionType.BLOCKING_ARTIFACTS: "#d55e00",
-    DistortionType.EDGE_ALIASING_EFFECT: "#f5a300",
-    DistortionType.EDGE_RINGING_EFFECT: "#a5673f",
-    DistortionType.OVEREXPOSURE: "#f7ec4f",
-    DistortionType.UNDEREXPOSURE: "#8a5cf0",
-    DistortionType.MEANINGLESS_SOLID_COLOR: "#bdbdbd",
-    DistortionType.NOISE: "#f0479c",
+    DistortionType.MOTION_BLUR: "#00609c",
+    DistortionType.OUT_OF_FOCUS_BLUR: "#6ea379",
+    DistortionType.BLOCKING_ARTIFACTS: "#e96535",
+    DistortionType.EDGE_ALIASING_EFFECT: "#feac00",
+    DistortionType.EDGE_RINGING_EFFECT: "#a3394a",
+    DistortionType.OVEREXPOSURE: "#ebf284",
+    DistortionType.UNDEREXPOSURE: "#9571ff",
+    DistortionType.MEANINGLESS_SOLID_COLOR: "#f1d7e7",
+    DistortionType.NOISE: "#ff5caa",
 }
 
 LEVEL_COLOURS: dict[Level, str] = {

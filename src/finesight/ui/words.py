@@ -10,9 +10,7 @@ from finesight.schema.taxonomy import DistortionType, Level, Severity
 Lang = Literal["en", "zh"]
 
 WORDS: dict[str, tuple[str, str]] = {
-    "all": ("All", "全部"),
     "confidence": ("confidence", "置信度"),
-    "content": ("Content", "内容"),
     "distortions": ("Distortions", "失真"),
     "failed": ("Failed", "失败"),
     "failures": ("Files that could not be diagnosed", "未能诊断的文件"),
@@ -25,7 +23,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "model": ("Model", "模型"),
     "no_distortion": ("No distortion found", "未发现失真"),
     "no_picture": ("Picture not embedded", "未嵌入图像"),
-    "quality": ("Quality", "质量"),
     "raw": ("Answer of the model", "模型原始回答"),
     "reason": ("Reason", "原因"),
     "score": ("Score", "评分"),
