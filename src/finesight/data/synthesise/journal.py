@@ -27,16 +27,17 @@ class Journal:
         self.finished: dict[int, Annotation] = {}
         self.skipped: dict[str, str] = {}
         head = json.dumps(recipe, sort_keys=True)
-        lines = (
-            path.read_text("utf-8").split("\n")[:-1] if path.exists() else []
-        )  # a torn last line is dropped
-        if lines and lines[0] != head:
-            raise ConfigError(
-                f"{path.parent} holds a set of another recipe; choose another folder or delete it"
-            )
-        for line in lines[1:]:
-            self._recall(json.loads(line))
-        write_text(path, "\n".join([head, *lines[1:]]) + "\n")
+        lines = path.read_text("utf-8").split("\n") if path.exists() else [""]
+        found, notes = lines[0], lines[1:-1]  # behind the last line break there is nothing, or a torn line
+        for note in notes:
+            self._recall(json.loads(note))
+        if self.finished and found != head:
+            where = f"{path.parent} holds a set of another recipe"
+            raise ConfigError(f"{where}; choose another folder or delete it")
+        if found != head:
+            self.skipped, notes = {}, []
+        lines = [head, *notes]
+        write_text(path, "\n".join(lines) + "\n")
         self._file = path.open("a", encoding="utf-8")
 
     def add(self, made: Iterable[tuple[int, Annotation]]) -> None:

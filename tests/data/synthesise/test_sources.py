@@ -1,0 +1,58 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finesight.data.synthesise.sources import cut, find_photographs, load_photograph
+from finesight.errors import InputError
+
+
+def test_photographs_come_in_the_order_of_their_names_and_from_subfolders_only_on_request(
+    tmp_path: Path,
+) -> None:
+    for name in ("b.JPG", "a.png", "notes.txt", "sub/c.webp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [p.name for p in find_photographs(tmp_path)] == ["a.png", "b.JPG"]
+    assert [p.name for p in find_photographs(tmp_path, recursive=True)] == ["a.png", "b.JPG", "c.webp"]
+
+
+def test_a_missing_and_an_empty_folder_are_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: no such folder; give"):
+        find_photographs(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"no photograph directly inside"):
+        find_photographs(tmp_path)
+
+
+def test_a_photograph_is_kept_at_most_four_times_larger_than_its_pictures(
+    photographs: Callable[[int], list[Path]],
+) -> None:
+    path = photographs(1)[0]
+    assert load_photograph(path, 100).shape == (300, 400, 3)
+    assert load_photograph(path, 200).shape == (360, 480, 3)
+
+
+def test_a_photograph_too_small_to_cut_from_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "small.png"
+    cv2.imwrite(str(path), np.zeros((60, 100, 3), np.uint8))
+    with pytest.raises(InputError, match=r"small\.png: 100x60 is too small to cut 200 px"):
+        load_photograph(path, 200)
+
+
+@given(st.integers(0, 500))
+def test_a_cut_has_the_long_side_asked_for_and_a_usual_aspect(seed: int) -> None:
+    photograph = np.zeros((300, 420, 3), np.uint8)
+    height, width, _ = cut(photograph, 160, np.random.default_rng(seed)).shape
+    assert max(height, width) == 160
+    assert min(height, width) in {160, 120, 107, 90}
+
+
+def test_a_cut_is_never_enlarged() -> None:
+    fine = np.zeros((100, 160, 3), np.uint8)
+    fine[:, ::2] = 255
+    shapes = {cut(fine, 160, np.random.default_rng(seed)).shape[:2] for seed in range(20)}
+    assert shapes == {(90, 160)}, "nothing else fits"
