@@ -7,17 +7,16 @@ from collections.abc import Iterable, Sequence
 from string import ascii_uppercase
 
 from finesight.schema.bench import BenchQuestion
-from finesight.schema.box import Box
 from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.region import clipped
 from finesight.schema.sample import Subclass
 from finesight.schema.taxonomy import DistortionType, find_severity
 from finesight.text import render
 from finesight.text.area import CELLS
-from finesight.text.place import PLACES
+from finesight.text.place import PLACES, place_of
 
 _NEGATIVE = re.compile(r"\b(not|no|free|without|unaffected|absent)\b", re.IGNORECASE)
-_PART = re.compile(r"\b(region|portion|area|corner|side|center)\b")
+_PART = re.compile(r"\b(region|portion|area|corner|side)\b")
 _KEY_WEIGHT = 100.0
 """In questions of significance a key distortion outweighs all others together."""
 _LITTLE = 1e-6
@@ -47,11 +46,14 @@ def _chosen(question: BenchQuestion, diagnosis: Diagnosis) -> int:
 
 
 def _severity_scores(asked: str, options: Sequence[str], findings: Iterable[Finding]) -> list[float]:
-    """1 for the severity of the finding that fits the question best, or for the option without severity."""
+    """1 for the severity of the finding the question means, or for the option without severity.
+
+    That is the finding of the type that lies where the question says, else the one that covers most of it.
+    """
     types, place = _types_in(asked), _place_in(asked)
-    fitting = max(findings, key=lambda f: _evidence(f, types, place), default=None)
-    visible = fitting is not None and _evidence(fitting, types, place) > 0
-    said = fitting.severity if fitting and visible else None
+    touching = [f for f in findings if _evidence(f, types, place) > 0]
+    meant = max(touching, key=lambda f: (place_of(f.box) == place, _evidence(f, types, place)), default=None)
+    said = meant.severity if meant else None
     return [float(find_severity(option) is said) for option in options]
 
 
@@ -65,14 +67,15 @@ def _support(asked: str, option: str, findings: Iterable[Finding], key_weight: f
     return -support if _NEGATIVE.search(asked) else support
 
 
-def _evidence(finding: Finding, types: frozenset[DistortionType], place: Box | None) -> float:
+def _evidence(finding: Finding, types: frozenset[DistortionType], place: str | None) -> float:
     """Severity (1..3) times the share of the place, or of the picture, that the finding covers."""
     if types and finding.type not in types:
         return 0.0
-    if place is None:
+    area = CELLS.get(place) if place else None
+    if area is None:
         return finding.severity.rank * finding.box.area
-    shared = finding.box.clip(place)
-    return finding.severity.rank * (shared.area / place.area if shared else 0.0)
+    shared = finding.box.clip(area)
+    return finding.severity.rank * (shared.area / area.area if shared else 0.0)
 
 
 def _types_in(text: str) -> frozenset[DistortionType]:
@@ -83,8 +86,7 @@ def _types_in(text: str) -> frozenset[DistortionType]:
     )
 
 
-def _place_in(text: str) -> Box | None:
-    """The area of the most exact place named in a text; None for none and for the whole image."""
+def _place_in(text: str) -> str | None:
+    """The most exact of `PLACES` named in a text."""
     low = _PART.sub("part", text.lower().replace("-", " "))
-    named = [place for place in PLACES if place in low]
-    return CELLS.get(max(named, key=len)) if named else None
+    return max((place for place in PLACES if place in low), key=len, default=None)
