@@ -6,11 +6,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_HUES = (
+_HUE_ENDS = (
     (8, "red"), (22, "orange"), (34, "yellow"), (84, "green"), (99, "cyan"),
     (130, "blue"), (158, "purple"), (172, "pink"), (180, "red"),
 )  # fmt: skip
 """Upper ends of the hue intervals on OpenCV's scale 0..179 (two degrees a step)."""
+
+_COLORS = ("black", "grey", "white", *dict.fromkeys(name for _, name in _HUE_ENDS))
+_OF_HUE = np.array(
+    [next((_COLORS.index(name) for end, name in _HUE_ENDS if hue < end), 0) for hue in range(256)], np.uint8
+)
+_COLORED = 50  # saturation and value from which on a pixel has a hue to speak of
 
 _FLAT, _BUSY = 4.0, 12.0  # mean gradient of the luma at 128 px, code values a pixel
 
@@ -46,16 +52,9 @@ def _tone(small: NDArray[np.uint8]) -> str:
 def _color(part: NDArray[np.uint8]) -> str:
     """The name of the commonest colour."""
     hue, saturation, value = cv2.split(cv2.cvtColor(part, cv2.COLOR_RGB2HSV))
-    named = np.searchsorted([end for end, _ in _HUES], hue, side="right").clip(0, len(_HUES) - 1)
-    colored = (saturation >= 50) & (value >= 50)
-    counts = {name: 0 for _, name in _HUES}
-    for i, (_, name) in enumerate(_HUES):
-        counts[name] += int((colored & (named == i)).sum())
-    plain = ~colored
-    counts["black"] = int((plain & (value < 60)).sum())
-    counts["grey"] = int((plain & (value >= 60) & (value < 200)).sum())
-    counts["white"] = int((plain & (value >= 200)).sum())
-    return max(counts, key=lambda name: counts[name])
+    grey = np.digitize(value, (60, 200))
+    named = np.where((saturation >= _COLORED) & (value >= _COLORED), _OF_HUE[hue], grey)
+    return _COLORS[int(np.bincount(named.ravel(), minlength=len(_COLORS)).argmax())]
 
 
 def _detail(small: NDArray[np.uint8]) -> str:

@@ -123,11 +123,13 @@ def test_unusable_photographs_are_listed_with_the_reason_and_replaced(
     broken, small = tmp_path / "photos" / "broken.jpg", tmp_path / "photos" / "small.png"
     broken.write_bytes(b"\xff\xd8\xff\xe0 not a picture")
     cv2.imwrite(str(small), np.zeros((20, 20, 3), np.uint8))
-    report = synthesise([broken, small, *photos], tmp_path / "out", config(8, workers=workers))
-    assert set(report.skipped) == {"broken.jpg", "small.png"}
+    missing = tmp_path / "photos" / "missing.jpg"
+    unusable = [broken, small, missing]
+    report = synthesise([*unusable, *photos], tmp_path / "out", config(10, workers=workers))
+    assert set(report.skipped) == {"broken.jpg", "small.png", "missing.jpg"}
     assert "too small" in report.skipped["small.png"]
-    assert len(list((tmp_path / "out" / "images").iterdir())) == 8
-    again = synthesise([broken, small, *photos], tmp_path / "out", config(8))
+    assert len(list((tmp_path / "out" / "images").iterdir())) == 10
+    again = synthesise([*unusable, *photos], tmp_path / "out", config(10))
     assert again.skipped == report.skipped
 
 

@@ -56,7 +56,7 @@ DISTORTIONS: dict[T, Distorter] = {
     T.LOW_CLARITY: Distorter(optics.low_clarity, scene.by_edges, _DETAIL, _LOSS),
     T.OVEREXPOSURE: Distorter(exposure.overexpose, scene.by_mid_tones, _TOTAL, (15.0, 30.0, 45.0)),
     T.UNDEREXPOSURE: Distorter(exposure.underexpose, scene.by_light, _TOTAL, (15.0, 30.0, 45.0)),
-    T.MEANINGLESS_SOLID_COLOR: Distorter(exposure.solid_color, scene.anywhere, _TOTAL, (15.0, 15.0, 15.0)),
+    T.MEANINGLESS_SOLID_COLOR: Distorter(exposure.solid_color, scene.anywhere, _TOTAL, (25.0, 25.0, 25.0)),
     T.EDGE_ALIASING_EFFECT: Distorter(edges.alias, scene.by_edges, _DETAIL, (6.0, 9.0, 13.0)),
     T.EDGE_RINGING_EFFECT: Distorter(edges.ring, scene.by_edges, _DETAIL, (5.0, 8.0, 12.0)),
     T.NOISE: Distorter(noise.add_noise, scene.by_headroom, _DETAIL, (5.0, 11.0, 22.0)),

@@ -78,6 +78,9 @@ def find_place(
         whole = _large_window(wish, width, height, rng)
         return None if any(conflict(wish, whole, other) for other in taken) else _shaped(wish, whole, rng)
     windows = _random_windows(wish, width, height, rng)
+    first, everywhere = Region(*windows[0].tolist()), [other for other in taken if other.wish.area == 1]
+    if any(conflict(wish, first, other) for other in everywhere):
+        return None  # and with it all other places, for half of what asking each would cost
     visible = _mean_over(DISTORTIONS[wish.type].visibility(scene), windows, width, height)
     for i in np.argsort(-visible, kind="stable"):
         region = Region(*windows[i].tolist())

@@ -107,7 +107,7 @@ def _shuffled(photos: list[Path], seed: int) -> list[Path]:
 
 def _recipe(order: list[Path], config: SynthesisConfig) -> dict[str, object]:
     """What decides the bytes of image number i; the count and the workers do not."""
-    listing = "\n".join(f"{path.name} {path.stat().st_size}" for path in order)
+    listing = "\n".join(f"{path.name} {path.stat().st_size if path.is_file() else None}" for path in order)
     return {
         "config": config.model_dump(mode="json", exclude={"count", "workers"}),
         "photographs": hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest(),
