@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from finesight.schema.taxonomy import DistortionType, Level
+from finesight.ui.legend import GROUND
 from finesight.ui.palette import LEVEL_COLOURS, TYPE_COLOURS, ink_on, luminance, rgb
 
 # Machado, Oliveira & Fernandes 2009, table 1, severity 1.0; on linear light.
@@ -28,7 +29,7 @@ def _seen(colour: str, blindness: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(rgb2lab(coded.reshape(1, 1, 3)))
 
 
-@pytest.mark.parametrize(("blindness", "least"), [("none", 26), ("protan", 11), ("deutan", 11)])
+@pytest.mark.parametrize(("blindness", "least"), [("none", 21), ("protan", 9), ("deutan", 9)])
 def test_type_colours_stay_apart(blindness: str, least: float) -> None:
     seen = {t: _seen(colour, _BLINDNESS[blindness]) for t, colour in TYPE_COLOURS.items()}
     for a, b in combinations(seen, 2):
@@ -38,6 +39,11 @@ def test_type_colours_stay_apart(blindness: str, least: float) -> None:
 def test_every_type_and_level_has_a_colour() -> None:
     assert set(TYPE_COLOURS) == set(DistortionType)
     assert set(LEVEL_COLOURS) == set(Level)
+
+
+def test_lines_of_every_colour_show_on_the_dark_ground_of_the_legend() -> None:
+    for colour in TYPE_COLOURS.values():
+        assert (luminance(colour) + 0.05) / (luminance(GROUND) + 0.05) >= 3.3
 
 
 def test_text_on_every_colour_meets_the_contrast_of_wcag_aa() -> None:

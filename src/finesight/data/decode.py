@@ -80,9 +80,9 @@ def decode(data: bytes) -> NDArray[np.uint8]:
         _refuse_oversize(image)
         _draft(image)
         image.load()
-        rgb = _shrink(_to_rgb(image))
         turn = _TURNS.get(_orientation(image))
-        return np.array(rgb if turn is None else rgb.transpose(turn))
+        image = _shrink(_to_rgb(_shrink(image) if _is_reducible(image) else image))
+        return np.array(image if turn is None else image.transpose(turn))
     except Undecodable:
         raise
     except UnidentifiedImageError:
@@ -130,6 +130,11 @@ def _reduction(image: Image.Image) -> int:
 def _shrink(image: Image.Image) -> Image.Image:
     factor = _reduction(image)
     return image.reduce(factor) if factor > 1 else image
+
+
+def _is_reducible(image: Image.Image) -> bool:
+    """Whether its pixels can be averaged as they are, which spares a full-size copy in RGB."""
+    return image.mode in ("L", "RGB", "RGBA", "CMYK", "YCbCr") and "transparency" not in image.info
 
 
 def _orientation(image: Image.Image) -> int:

@@ -1,7 +1,7 @@
 """Colours by meaning, the same in overlays, reports and terminals.
 
 The ten type colours start from the set of Okabe & Ito (2008), moved apart until the closest two differ by a
-CIEDE2000 of 26, and of 11 as protanopes and deuteranopes see them (Machado et al. 2009). A number and a name
+CIEDE2000 of 21, and of 9 as protanopes and deuteranopes see them (Machado et al. 2009). A number and a name
 stand beside each colour all the same. Levels use ColorBrewer's RdYlBu, which is safe for both.
 """
 
@@ -10,16 +10,16 @@ from __future__ import annotations
 from finesight.schema.taxonomy import DistortionType, Level
 
 TYPE_COLOURS: dict[DistortionType, str] = {
-    DistortionType.LOW_CLARITY: "#56b4e9",
-    DistortionType.MOTION_BLUR: "#00609c",
-    DistortionType.OUT_OF_FOCUS_BLUR: "#6ea379",
+    DistortionType.LOW_CLARITY: "#83bae5",
+    DistortionType.MOTION_BLUR: "#2f74c8",
+    DistortionType.OUT_OF_FOCUS_BLUR: "#4fa884",
     DistortionType.BLOCKING_ARTIFACTS: "#e96535",
     DistortionType.EDGE_ALIASING_EFFECT: "#feac00",
-    DistortionType.EDGE_RINGING_EFFECT: "#a3394a",
+    DistortionType.EDGE_RINGING_EFFECT: "#b3505f",
     DistortionType.OVEREXPOSURE: "#ebf284",
-    DistortionType.UNDEREXPOSURE: "#9571ff",
-    DistortionType.MEANINGLESS_SOLID_COLOR: "#f1d7e7",
-    DistortionType.NOISE: "#ff5caa",
+    DistortionType.UNDEREXPOSURE: "#a479ff",
+    DistortionType.MEANINGLESS_SOLID_COLOR: "#e6dce4",
+    DistortionType.NOISE: "#ff71c2",
 }
 
 LEVEL_COLOURS: dict[Level, str] = {
