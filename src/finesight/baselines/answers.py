@@ -41,7 +41,12 @@ def _chosen(question: BenchQuestion, diagnosis: Diagnosis) -> int:
         scores = _severity_scores(asked, question.candidates, diagnosis.findings)
     else:
         weigh = _KEY_WEIGHT if question.concern == "significance" else 1.0
-        scores = [_support(asked, option, diagnosis.findings, weigh) for option in question.candidates]
+        typed = any(_types_in(option) for option in question.candidates)
+        scores = [
+            # Beside options that name known types, one that names none is about something else.
+            0.0 if typed and not _knows(option) else _support(asked, option, diagnosis.findings, weigh)
+            for option in question.candidates
+        ]
     return scores.index(max(scores))
 
 
@@ -59,12 +64,20 @@ def _severity_scores(asked: str, options: Sequence[str], findings: Iterable[Find
 
 def _support(asked: str, option: str, findings: Iterable[Finding], key_weight: float) -> float:
     """How much the findings speak for an option; against it where the question is about what is not there."""
-    if option.lower().startswith("no distortion"):
+    if _is_nothing(option):
         return _LITTLE
     types = _types_in(option) or _types_in(asked)
     place = _place_in(option) or _place_in(asked)
     support = sum(_evidence(f, types, place) * (key_weight if f.key else 1.0) for f in findings)
     return -support if _NEGATIVE.search(asked) else support
+
+
+def _knows(option: str) -> bool:
+    return _is_nothing(option) or bool(_types_in(option))
+
+
+def _is_nothing(option: str) -> bool:
+    return option.lower().startswith("no distortion")
 
 
 def _evidence(finding: Finding, types: frozenset[DistortionType], place: str | None) -> float:

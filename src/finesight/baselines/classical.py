@@ -39,11 +39,11 @@ class Detector:
 
 DETECTORS: dict[DistortionType, Detector] = {
     DistortionType.LOW_CLARITY: Detector(measures.low_clarity, 1.3, 1.5, 1.8),
-    DistortionType.MOTION_BLUR: Detector(measures.motion_blur, 1.7, 1.9, 2.1),
+    DistortionType.MOTION_BLUR: Detector(measures.motion_blur, 1.48, 1.75, 2.0),
     DistortionType.OUT_OF_FOCUS_BLUR: Detector(measures.out_of_focus, 1.5, 1.7, 2.0),
     DistortionType.BLOCKING_ARTIFACTS: Detector(measures.blocking, 2.8, 4.5, 5.2),
     DistortionType.EDGE_ALIASING_EFFECT: Detector(measures.aliasing, 0.22, 0.3, 0.36),
-    DistortionType.EDGE_RINGING_EFFECT: Detector(measures.ringing, 5.5, 6.1, 6.4),
+    DistortionType.EDGE_RINGING_EFFECT: Detector(measures.ringing, 5.2, 6.0, 6.4),
     DistortionType.OVEREXPOSURE: Detector(measures.overexposure, 0.18, 0.29, 0.36),
     DistortionType.UNDEREXPOSURE: Detector(measures.underexposure, 0.71, 0.73, 0.76),
     # One colour is one colour: the measure says nothing of how much it disturbs.

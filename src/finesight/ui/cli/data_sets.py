@@ -123,6 +123,8 @@ def _fingerprints(paths: list[Path], title: str) -> list[Fingerprint]:
 
     from finesight.data.leaks import fingerprints
 
+    if not paths:
+        return []
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=len(paths))
         return fingerprints(
