@@ -96,11 +96,10 @@ def _assess(diagnosis: Diagnosis, rng: Random) -> Fields | None:
 
 
 def _brief(diagnosis: Diagnosis, rng: Random) -> Fields | None:
-    """Names each (type, severity) once."""
     if diagnosis.level is None or not diagnosis.content:
         return None
-    mentions = dict.fromkeys(Mention(type=f.type, severity=f.severity) for f in diagnosis.findings)
-    brief = Brief(level=diagnosis.level, mentions=tuple(mentions), scene=diagnosis.content)
+    mentions = tuple(Mention(type=f.type, severity=f.severity) for f in diagnosis.findings)
+    brief = Brief(level=diagnosis.level, mentions=mentions, scene=diagnosis.content)
     return {"question": prompts.brief_prompt(_phrasing(rng)), "answer": render.render_brief(brief)}
 
 
