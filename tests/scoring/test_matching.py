@@ -61,8 +61,8 @@ def test_matching_finds_as_many_pairs_as_possible_and_of_those_the_best(overlap,
 
 
 def test_two_pairs_beat_one_better_pair():
-    overlap = np.array([[0.9, 0.5], [0.5, 0.0]])
-    assert sorted(optimal_match(overlap)) == [(0, 1), (1, 0)]
+    overlap = np.array([[0.9, 0.3], [0.3, 0.0]])
+    assert sorted(optimal_match(overlap, threshold=0.3)) == [(0, 1), (1, 0)]
 
 
 def test_matching_nothing_gives_nothing():

@@ -221,6 +221,8 @@ def test_no_distortion_is_passed_over_in_regions_and_a_class_of_its_own_in_the_d
         bench_metadata=[item(noise())],
     )
     assert (scores.region_map, scores.distortion_map) == (1, 0.5)
+    assert regions(score, [item(noise(), nothing)], [item(noise())]).region_map == 1
+    assert regions(score, [item(noise())], [item(noise(), nothing)]).region_map == 1
 
 
 @pytest.mark.parametrize("place", ["pred_coords", "coords"])
@@ -244,7 +246,9 @@ def test_a_box_without_four_corners_is_left_out_and_counted(score, corners):
 def test_inverted_and_empty_boxes_go_through_the_formula(score):
     inverted = [100, 100, 0, 0]
     assert regions(score, [item(noise(inverted))], [item(noise(inverted))]).region_map == 0
-    assert regions(score, [item(noise([5, 5, 5, 5]))], [item(noise([5, 5, 5, 5]))]).region_map == 0
+    # Two empty boxes in one place have no union, which is an overlap of 0 and not an error.
+    both = [item(noise([5, 5, 5, 5]), noise())]
+    assert regions(score, both, both).region_map == pytest.approx(1 / 2 * 1 / 2)
 
 
 @pytest.mark.parametrize("side", ["grounding", "reg_p_bench"])
@@ -309,6 +313,8 @@ def keys(score, predicted, truth):
 def test_the_true_keys_are_all_of_the_highest_significance_and_missing_ones_are_zero(score):
     truth = [item(noise(significance_score=-1), blur(FAR), blur())]
     assert keys(score, [blur(), blur(FAR), noise()], truth).key_distortion_accuracy == pytest.approx(2 / 3)
+    truth = [item(noise(significance_score=2), blur(FAR, significance_score=5))]
+    assert keys(score, [blur(FAR), noise()], truth).key_distortion_accuracy == 0.5
 
 
 def test_fewer_keys_never_hurt_and_a_key_may_be_found_twice(score):
