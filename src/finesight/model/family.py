@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from finesight.errors import ModelError
 from finesight.model.nano.vision import Dense
 from finesight.model.tree import Layout
 from finesight.model.vision import VisionInput
@@ -89,6 +90,14 @@ class Family(nn.Module):
             [torch.cat([f.deep[layer] for f in features]) for layer in range(depth)],
         )
 
+    def look(self, features: Sequence[ImageFeatures]) -> Dense:
+        """nano's dense view of pictures.
+
+        Raises:
+            ModelError: this family has no dense head.
+        """
+        raise ModelError(f"{self.model.config.model_type} has no dense head: set dense_steps to 0")
+
     def prefix_positions(self, prefix: Sequence[int], grid: Tensor) -> Tensor:
         """(3, P) rotary positions of a prefix with one picture."""
         ids = torch.tensor([prefix])
@@ -164,10 +173,16 @@ class NanoFamily(Family):
         return [ImageFeatures(c, (), g) for c, g in zip(cells, grids, strict=True)]
 
     def tokens(self, features: Sequence[ImageFeatures]) -> ImageTokens:
-        visual = self.model.model.visual
-        grids = visual.cell_grids(torch.stack([f.grid for f in features]))
-        tokens, dense = visual.encode([f.cells.float() for f in features], grids)
+        tokens, dense = self.model.model.visual.encode(*self._cells(features))
         return ImageTokens(torch.cat(tokens), [], dense)
+
+    def look(self, features: Sequence[ImageFeatures]) -> Dense:
+        view: Dense = self.model.model.visual.look(*self._cells(features))
+        return view
+
+    def _cells(self, features: Sequence[ImageFeatures]) -> tuple[list[Tensor], list[tuple[int, int]]]:
+        grids = self.model.model.visual.cell_grids(torch.stack([f.grid for f in features]))
+        return [f.cells.float() for f in features], grids
 
 
 FAMILIES: dict[str, type[Family]] = {

@@ -45,9 +45,13 @@ class Annotation(BaseModel):
         return tuple(d for d in self.distortions if d.significance == top)
 
     def diagnosis(self) -> Diagnosis:
-        """What a perfect answer says of this picture."""
+        """What a perfect answer says of this picture, each type's boxes in reading order.
+
+        Annotations come in any order; a model that has to learn them needs one right way to list them.
+        """
         keys = {id(d) for d in self.keys}
         findings = tuple(
-            Finding(type=d.type, severity=d.severity, box=d.box, key=id(d) in keys) for d in self.distortions
+            Finding(type=d.type, severity=d.severity, box=d.box, key=id(d) in keys)
+            for d in sorted(self.distortions, key=lambda d: (d.box.y1, d.box.x1))
         )
         return Diagnosis(content=self.content, findings=findings, level=self.level)

@@ -44,16 +44,16 @@ class FeatureStore:
         for path in paths:
             if path not in self._kept and path not in self.failures:
                 try:
-                    self._kept[path] = self._of(load_picture(path))
+                    self._kept[path] = self._of(path)
                 except InputError as error:
                     self.failures[path] = str(error)
             advance()
 
-    def _of(self, picture: Picture) -> ImageFeatures:
-        file = self._file(picture)
+    def _of(self, path: Path) -> ImageFeatures:
+        file = self._file(path)
         found = _read(file) if file else None
         if found is None:
-            found = self._compute(picture)
+            found = self._compute(load_picture(path))
             if file:
                 _write(file, found)
         return found
@@ -64,11 +64,16 @@ class FeatureStore:
             features = self._model.family.features([self._model.images(picture)])[0]
         return ImageFeatures(features.cells.half(), tuple(d.half() for d in features.deep), features.grid)
 
-    def _file(self, picture: Picture) -> Path | None:
+    def _file(self, path: Path) -> Path | None:
+        """Where the features of a picture are kept; known from its bytes alone, without decoding it."""
         if self._folder is None:
             return None
+        try:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); check the data folder") from error
         policy = self._model.description.policy.model_dump_json()
-        key = hashlib.sha256(f"{picture.sha256}|{policy}|{self._weights}".encode()).hexdigest()
+        key = hashlib.sha256(f"{content}|{policy}|{self._weights}".encode()).hexdigest()
         return self._folder / key[:2] / f"{key}.safetensors"
 
 

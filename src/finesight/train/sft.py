@@ -22,6 +22,7 @@ from finesight.data.readers import Skipped
 from finesight.errors import InputError
 from finesight.model.load import LoadedModel, load_model, save_model
 from finesight.model.nano.build import NanoSize, build_nano
+from finesight.model.nano.vision import Dense
 from finesight.model.nano.tokenizer import number_ids, train_tokenizer
 from finesight.model.tree import lay_out
 from finesight.schema.sample import Sample, Subclass
@@ -134,10 +135,7 @@ class Learner:
         """`loss` is the mean over the answer tokens of the step; `dense` is there for models with a dense head."""
         features = [self.store[self.examples[d.example].path] for d in draws]
         if dense_only:
-            images = self.model.family.tokens(features)
-            if images.dense is None:
-                raise InputError("dense_steps: this model has no dense head; set it to 0")
-            return {"dense": self._dense(images.dense, draws)}
+            return {"dense": self._dense(self.model.family.look(features), draws)}
         layout = lay_out(make_trees(self.model, self.examples, draws, self.store))
         answers = self.model.family(layout, features)
         losses = {"loss": answer_loss(answers.logits, layout.targets, self.ruler).mean()}
@@ -145,10 +143,10 @@ class Learner:
             losses["dense"] = self.config.dense_weight * self._dense(answers.dense, draws)
         return losses
 
-    def _dense(self, dense: object, draws: list[Draw]) -> torch.Tensor:
+    def _dense(self, dense: Dense, draws: list[Draw]) -> torch.Tensor:
         grids = [_cells(self.store[self.examples[d.example].path].grid) for d in draws]
         labels = dense_labels([self.examples[d.example].findings for d in draws], grids)
-        return dense_loss(dense, labels)  # type: ignore[arg-type]
+        return dense_loss(dense, labels)
 
 
 def learning_rate(config: SftConfig, step: int) -> float:

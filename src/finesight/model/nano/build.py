@@ -17,14 +17,14 @@ from finesight.model.vision import ResizePolicy
 
 
 class NanoSize(BaseModel):
-    """Widths and depths. The defaults make about 7 M parameters, 0.7 M of them the frozen trunk."""
+    """Widths and depths. The defaults make about 4 M parameters, 0.7 M of them the frozen trunk."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width: int = Field(default=256, multiple_of=32)
+    width: int = Field(default=192, multiple_of=32)
     layers: int = 4
-    heads: int = 4
-    encoder_layers: int = 3
+    heads: int = 3
+    encoder_layers: int = 2
     max_pixels: int = Field(default=448 * 448, description="pictures are shrunk to this area")
     min_pixels: int = Field(default=112 * 112, description="pictures are enlarged to this area")
 
@@ -35,7 +35,7 @@ def build_nano(size: NanoSize, tokenizer: Any, seed: int = 0, name: str = "fines
     text = {
         "vocab_size": -(-len(tokenizer) // 64) * 64,
         "hidden_size": size.width,
-        "intermediate_size": 3 * size.width,
+        "intermediate_size": 5 * size.width // 2,
         "num_hidden_layers": size.layers,
         "num_attention_heads": size.heads,
         "num_key_value_heads": size.heads,

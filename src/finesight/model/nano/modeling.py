@@ -88,6 +88,10 @@ class NanoVision(Qwen2_5_VLPreTrainedModel):
         tokens, dense = self.encoder(pad_cells(features, grids))
         return [t[: len(f)] for t, f in zip(tokens, features, strict=True)], dense
 
+    def look(self, features: list[Tensor], grids: list[tuple[int, int]]) -> Dense:
+        """The dense view alone, for steps that train the encoder before the decoder."""
+        return self.encoder.look(pad_cells(features, grids))
+
     def forward(self, pixel_values: Tensor, grid_thw: Tensor, **_: Any) -> BaseModelOutputWithPooling:
         grids = self.cell_grids(grid_thw)
         tokens, _dense = self.encode(self.cell_features(pixel_values, grid_thw), grids)

@@ -18,8 +18,9 @@ from finesight.schema.taxonomy import DistortionType, Severity
 
 TYPES = len(DistortionType)
 SEVERITIES = len(Severity)
-FOURIER_BANDS = 6
-POSITION_FEATURES = 4 + 4 * FOURIER_BANDS
+CENTRE_BANDS = 6
+CORNER_BANDS = 3
+POSITION_FEATURES = 4 + 4 * CENTRE_BANDS
 
 
 class Cells(NamedTuple):
@@ -46,16 +47,25 @@ class Dense(NamedTuple):
     severity: Tensor
     box: Tensor
 
-    def flat(self) -> Tensor:
-        """(B, N, 9 T): bounded numbers for the tokens; boxes count only as far as the type is there."""
-        present = self.presence.sigmoid()
-        parts = [present, self.key.sigmoid() * present]
-        parts += [(self.severity.softmax(-1) * present[..., None]).flatten(-2)]
-        parts += [(self.box * present[..., None]).flatten(-2)]
-        return torch.cat(parts, dim=-1)
+    def belief(self) -> Tensor:
+        """(B, N, BELIEF_FEATURES): bounded numbers for the tokens, each as strong as its type is believed in.
+
+        Corners come as Fourier waves, the form in which nano's number tokens begin, so that writing a
+        coordinate is close to linear.
+        """
+        present = self.presence.sigmoid()[..., None]
+        said = torch.cat([self.key.sigmoid()[..., None], self.severity.softmax(-1), waves(self.box, CORNER_BANDS)], dim=-1)
+        return torch.cat([present, said * present], dim=-1).flatten(-2)
 
 
-DENSE_FEATURES = TYPES * (1 + 1 + SEVERITIES + 4)
+DENSE_NUMBERS = TYPES * (1 + 1 + SEVERITIES + 4)
+BELIEF_FEATURES = TYPES * (1 + 1 + SEVERITIES + 8 * CORNER_BANDS)
+
+
+def waves(x: Tensor, bands: int) -> Tensor:
+    """(..., k) shares of the picture to (..., 2 k bands) sines and cosines of doubling frequency."""
+    angles = (x[..., None] * 2.0 ** torch.arange(bands, device=x.device) * math.pi).flatten(-2)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
 def pad_cells(features: list[Tensor], grids: list[tuple[int, int]]) -> Cells:
@@ -77,13 +87,11 @@ def _centres(grid: tuple[int, int]) -> Tensor:
 
 def position_features(centres: Tensor) -> Tensor:
     """(..., 4) centres and sizes to (..., POSITION_FEATURES): the numbers and Fourier bands of the centre."""
-    bands = 2.0 ** torch.arange(FOURIER_BANDS, device=centres.device) * math.pi
-    angles = (centres[..., :2, None] * bands).flatten(-2)
-    return torch.cat([centres, angles.sin(), angles.cos()], dim=-1)
+    return torch.cat([centres, waves(centres[..., :2], CENTRE_BANDS)], dim=-1)
 
 
 class EncoderBlock(nn.Module):
-    """Pre-norm attention among the cells of a picture, then a gated-free feed-forward."""
+    """Pre-norm attention among the cells of a picture, then a feed-forward of each."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -92,7 +100,7 @@ class EncoderBlock(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, 3 * width), nn.GELU(), nn.Linear(3 * width, width))
+        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
         qkv = self.qkv(self.attention_norm(x)).unflatten(-1, (3, self.heads, -1))
@@ -112,12 +120,14 @@ class CellEncoder(nn.Module):
         super().__init__()
         self.register_buffer("feature_mean", torch.zeros(features))
         self.register_buffer("feature_scale", torch.ones(features))
-        self.read = nn.Linear(features, width)
+        self.read = nn.Sequential(
+            nn.Linear(features, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
+        )
         self.place = nn.Linear(POSITION_FEATURES, width)
         self.blocks = nn.ModuleList(EncoderBlock(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
-        self.dense = nn.Linear(width, DENSE_FEATURES)
-        self.tokens = nn.Linear(width + DENSE_FEATURES + POSITION_FEATURES, out)
+        self.dense = nn.Linear(width, DENSE_NUMBERS)
+        self.tokens = nn.Linear(width + BELIEF_FEATURES + POSITION_FEATURES, out)
 
     def standardise(self, features: Tensor) -> None:
         """Take mean and scale from (N, features) cells of the training set, so that every number counts."""
@@ -126,14 +136,21 @@ class CellEncoder(nn.Module):
 
     def forward(self, cells: Cells) -> tuple[Tensor, Dense]:
         """(B, N, out) tokens and the dense view; rows of padding are meaningless in both."""
+        x, position, dense = self._see(cells)
+        return self.tokens(torch.cat([x, dense.belief(), position], dim=-1)), dense
+
+    def look(self, cells: Cells) -> Dense:
+        """The dense view alone."""
+        return self._see(cells)[2]
+
+    def _see(self, cells: Cells) -> tuple[Tensor, Tensor, Dense]:
         features = ((cells.features - self.feature_mean) * self.feature_scale).clamp(-6, 6)
         position = position_features(cells.centres)
         x = self.read(features) + self.place(position)
         for block in self.blocks:
             x = block(x, cells.valid)
         x = self.norm(x)
-        dense = self._dense(x, cells.centres)
-        return self.tokens(torch.cat([x, dense.flat(), position], dim=-1)), dense
+        return x, position, self._dense(x, cells.centres)
 
     def _dense(self, x: Tensor, centres: Tensor) -> Dense:
         numbers = self.dense(x).unflatten(-1, (TYPES, -1))

@@ -1,0 +1,110 @@
+"""Pictures to outcomes: ask a generator for its assessment, read it, and weigh it by its probabilities."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from finesight.errors import ModelError
+from finesight.model.protocol import Completion, Generator, Request
+from finesight.schema.answer import ParseFailure
+from finesight.schema.diagnosis import Diagnosis, Finding
+from finesight.schema.picture import Outcome, Picture
+from finesight.text.grammar import Reason, name_in, read, scan
+from finesight.text.parse import parse_assess
+from finesight.text.prompts import assess_prompt
+
+MODEL_VARIABLE = "FINESIGHT_MODEL"
+DEFAULT_MODELS = (Path("demo/model"),)
+SCRIPTED = "scripted:"
+
+
+class Diagnoser:
+    """Diagnoses pictures through any generator, one question a picture."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+
+    @property
+    def name(self) -> str:
+        return self.generator.name
+
+    def diagnose(self, pictures: Sequence[Picture]) -> list[Outcome]:
+        """One outcome a picture, in order; an answer that cannot be read is an error with its reason."""
+        requests = [Request(picture, (assess_prompt(),)) for picture in pictures]
+        answers = self.generator.generate(requests)
+        return [outcome_of(p, a[0], self.name) for p, a in zip(pictures, answers, strict=True)]
+
+
+def load_diagnoser(model: str | None = None) -> Diagnoser:
+    """A diagnoser for `--model`: a folder, a hub id, `scripted:FILE`, or the default where it is None.
+
+    Raises:
+        ModelError: nothing usable there.
+    """
+    where = model or default_model()
+    if where.startswith(SCRIPTED):
+        from finesight.model.scripted import ScriptedGenerator
+
+        return Diagnoser(ScriptedGenerator(Path(where.removeprefix(SCRIPTED))))
+    from finesight.model.generate import TreeGenerator
+    from finesight.model.load import load_model
+
+    return Diagnoser(TreeGenerator(load_model(where)))
+
+
+def default_model() -> str:
+    """The model used when none is named: $FINESIGHT_MODEL, else the one `make demo` has trained here."""
+    named = os.environ.get(MODEL_VARIABLE)
+    if named:
+        return named
+    for path in DEFAULT_MODELS:
+        if (path / "config.json").is_file():
+            return str(path)
+    looked = ", ".join(map(str, DEFAULT_MODELS))
+    raise ModelError(
+        f"no model: {looked} is not here and ${MODEL_VARIABLE} is not set; run `make demo` or pass --model"
+    )
+
+
+def outcome_of(picture: Picture, completion: Completion, model: str) -> Outcome:
+    """What an answer to the assessment prompt says of a picture."""
+    said = parse_assess(completion.text)
+    seen = {"image": picture.path, "width": picture.width, "height": picture.height}
+    if isinstance(said, ParseFailure):
+        reason = f"the answer cannot be read: {said.reason} (at character {said.position})"
+        return Outcome(**seen, model=model, raw=completion.text, error=reason)
+    levels = completion.levels
+    score = sum(rank * p for rank, p in enumerate(levels, 1)) if levels else None
+    return Outcome(
+        **seen, diagnosis=with_confidence(said, completion), score=score, model=model, raw=completion.text
+    )
+
+
+def with_confidence(diagnosis: Diagnosis, completion: Completion) -> Diagnosis:
+    """The diagnosis with a confidence per finding.
+
+    Confidence is the geometric mean of the probabilities of the tokens that say it, reference and box: how
+    sure the model was of its words, in 0..1. A finding said twice has the higher of its two.
+    """
+    if not completion.starts:
+        return diagnosis
+    confidence: dict[object, float] = {}
+    for mark in scan(read(completion.text).body)[0]:
+        name = name_in(mark.label or "")
+        inside = [
+            p for s, p in zip(completion.starts, completion.logprobs, strict=True) if mark.start <= s < mark.end
+        ]
+        if isinstance(name, Reason) or not inside:
+            continue
+        said = math.exp(sum(inside) / len(inside))
+        for box in mark.boxes:
+            identity = (name.type, name.severity, box)
+            confidence[identity] = max(said, confidence.get(identity, 0.0))
+
+    def sure(finding: Finding) -> Finding:
+        return finding.model_copy(update={"confidence": confidence.get(finding.identity)})
+
+    return diagnosis.model_copy(update={"findings": tuple(map(sure, diagnosis.findings))})

@@ -1,0 +1,43 @@
+"""Pictures of a run: curves out of its metrics.jsonl."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+_SHOWN = (("loss", "answer loss"), ("dense", "dense loss"))
+
+
+def training_curve(rows: Sequence[dict[str, float]], width: float = 7.0, height: float = 3.0) -> bytes:
+    """A PNG of the losses over the steps, raw and smoothed; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    for column, label in _SHOWN:
+        points = [(row["step"], row[column]) for row in rows if column in row]
+        if not points:
+            continue
+        steps, values = np.array(points).T
+        (line,) = axes.plot(steps, values, alpha=0.25, linewidth=0.8)
+        axes.plot(steps, _smooth(values), color=line.get_color(), label=label)
+    axes.set_xlabel("step")
+    axes.set_ylabel("nats")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=150)
+    return file.getvalue()
+
+
+def _smooth(values: np.ndarray, share: float = 0.03) -> np.ndarray:
+    """Running mean over a share of the run, narrower at its ends."""
+    half = max(1, int(len(values) * share / 2))
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    at = np.arange(len(values))
+    low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
+    smoothed: np.ndarray = (sums[high] - sums[low]) / (high - low)
+    return smoothed
