@@ -67,6 +67,13 @@ def test_a_distortion_that_cannot_be_seen_is_not_planted() -> None:
     assert np.array_equal(image, flat)
 
 
+def test_a_blur_of_faint_texture_changes_too_little_to_be_called_severe() -> None:
+    faint = np.random.default_rng(0).integers(122, 135, (240, 320, 3), dtype=np.uint8)
+    wish = Wish(T.OUT_OF_FOCUS_BLUR, Severity.SEVERE, 0.2, "rectangle")
+    claims = [Placement(wish, Region(20, 20, 160, 160))]
+    assert plant(faint, Scene.of(faint), claims, np.random.default_rng(0))[1] == []
+
+
 def test_a_local_distortion_moves_to_where_it_can_be_seen() -> None:
     rgb = np.full((240, 320, 3), 128, np.uint8)
     rgb[:, 200:] = np.random.default_rng(0).integers(0, 256, (240, 120, 1), dtype=np.uint8)

@@ -1,3 +1,4 @@
+import inspect
 import json
 from pathlib import Path
 
@@ -6,7 +7,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from finesight.schema.taxonomy import DistortionType
 from finesight.ui.cli import app
+from finesight.ui.cli.data_synthesise import synthesise_
 
 
 @pytest.fixture
@@ -50,3 +53,13 @@ def test_a_folder_without_photographs_is_an_error_of_the_tool(tmp_path: Path) ->
     result = run(tmp_path, tmp_path / "out")
     assert result.exit_code == 1
     assert "no photograph" in str(result.exception)
+
+
+def test_the_documentation_names_every_option_type_and_file(photos: Path, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "synthesis.md").read_text("utf-8")
+    parameters = inspect.signature(synthesise_).parameters
+    options = {name.replace("_", "-") for name in parameters} - {"photos", "out", "as-json"} | {"json"}
+    assert all(f"`--{option}`" in text for option in options)
+    assert all(f"| {kind.value} |" in text for kind in DistortionType)
+    assert run(photos, tmp_path / "out", "--count", 1, "--size", 96).exit_code == 0
+    assert all(f"`{p.name}`" in text for p in (tmp_path / "out").iterdir() if p.is_file())

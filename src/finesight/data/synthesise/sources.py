@@ -68,8 +68,9 @@ def cut(photograph: Rgb, size: int, rng: np.random.Generator) -> Rgb:
     w, h = min(width, round(out_w * scale)), min(height, round(out_h * scale))
     x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
     part = photograph[y : y + h, x : x + w]
-    if scale >= 2:  # halving is several times faster than reducing by an odd factor
-        part = cv2.resize(part, (w // 2, h // 2), interpolation=cv2.INTER_AREA)
+    if scale > 2:  # halving exactly costs next to nothing and takes most of the work off the odd factor
+        even = part[: h // 2 * 2, : w // 2 * 2]
+        part = cv2.resize(even, (w // 2, h // 2), interpolation=cv2.INTER_AREA)
     part = cv2.resize(part, (out_w, out_h), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(part[:, ::-1]) if rng.random() < 0.5 else part
 
