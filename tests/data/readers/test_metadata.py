@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finesight.data.readers import read_metadata, write_metadata
@@ -67,6 +67,7 @@ def read(path: Path, *records: object):
     return list(reading), reading.skipped
 
 
+@settings(max_examples=40)
 @given(st.lists(annotations, max_size=4))
 def test_reading_what_was_written_gives_the_same_pictures(tmp_path_factory, pictures):
     path = tmp_path_factory.mktemp("metadata") / "metadata.json"

@@ -105,12 +105,11 @@ def test_mos_joins_by_image_and_says_what_it_left_out(tables):
     assert any("0.png is not in the truth" in reason for reason in record["reasons"])
 
 
-def test_mos_with_the_logistic_is_closer_and_the_table_names_every_metric(tables):
-    plain = json.loads(run("mos", *tables, "--json").stdout)
-    fitted = json.loads(run("mos", *tables, "--logistic", "--json").stdout)
-    assert fitted["rmse"]["value"] < plain["rmse"]["value"]
-    shown = run("mos", *tables).stdout
+def test_the_table_of_mos_names_every_metric_and_the_logistic_brings_the_values_close(tables):
+    shown = run("mos", *tables, "--logistic").stdout
     assert all(name in shown for name in ("SRCC", "PLCC", "KRCC", "RMSE", "11 pictures"))
+    distance = re.search(r"RMSE\W+([\d.]+)", shown)
+    assert float(distance[1]) < 0.2, shown
 
 
 def test_tables_without_a_common_image_are_an_error(tables, tmp_path):
