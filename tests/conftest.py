@@ -1,7 +1,156 @@
-"""What holds for all tests."""
+"""What holds for all tests, and the small models that the tests of model/ and train/ share.
 
+torch is imported inside the fixtures that need it, so that the other tests start without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
 from hypothesis import settings
+
+from finesight.schema.picture import Picture
+
+if TYPE_CHECKING:
+    from finesight.model.load import LoadedModel
 
 # No test may depend on how busy the machine is: hypothesis' time limit an example is a wall-clock assertion.
 settings.register_profile("finesight", deadline=None)
 settings.load_profile("finesight")
+
+QWEN = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+FAMILIES = (*QWEN, "finesight_nano")
+
+_VISION: dict[str, dict[str, Any]] = {
+    "qwen2_vl": {"embed_dim": 32, "hidden_size": 64, "mlp_ratio": 2, "patch_size": 14, "depth": 2},
+    "qwen2_5_vl": {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "out_hidden_size": 64,
+        "depth": 2,
+        "fullatt_block_indexes": [1],
+        "window_size": 56,
+    },
+    "qwen3_vl": {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "out_hidden_size": 64,
+        "patch_size": 16,
+        "depth": 3,
+        "num_position_embeddings": 64,
+        "deepstack_visual_indexes": [0, 1],
+    },
+}
+_TEXTS = [
+    "What distortion affects this region?",
+    "Severe noise in the upper left part. Thus, the quality of the image is poor. bad fair good excellent",
+    "Where is it? <|object_ref_start|>Minor overexposure<|object_ref_end|><|box_start|>(1,20),(300,1000)<|box_end|>",
+]
+MAX_PIXELS = 140 * 112
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    """nano's tokenizer, trained on three sentences."""
+    from finesight.model.nano.tokenizer import train_tokenizer
+
+    return train_tokenizer(_TEXTS * 3)
+
+
+@pytest.fixture(scope="session")
+def build_tiny(tokenizer: Any) -> Callable[..., LoadedModel]:
+    """`build_tiny(family, seed=0)`: a new random model of a family, some 100,000 weights.
+
+    Weights are enlarged, for at their initial size attention is all but uniform: what a token sees and where it
+    stands would hardly change what it says, and a wrong mask would pass.
+    """
+    return lambda kind, seed=0: (_nano if kind == "finesight_nano" else _qwen)(kind, tokenizer, seed)
+
+
+@pytest.fixture(scope="session")
+def tiny(build_tiny: Callable[..., LoadedModel]) -> Callable[[str], LoadedModel]:
+    """`tiny(family)`: the model of `build_tiny` with seed 0, built once and to be left as it is."""
+    return cache(build_tiny)
+
+
+@pytest.fixture(params=FAMILIES)
+def model(request: pytest.FixtureRequest, tiny: Callable[[str], LoadedModel]) -> LoadedModel:
+    """The shared tiny model of each family in turn."""
+    return tiny(request.param)
+
+
+@pytest.fixture(scope="session")
+def make_noise() -> Callable[..., Picture]:
+    """`make_noise(seed, width, height)`: a picture of soft random colours."""
+
+    def make(seed: int, width: int = 120, height: int = 90) -> Picture:
+        import cv2
+
+        coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        rgb = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+        return Picture(f"noise{seed}.png", rgb.astype(np.uint8), str(seed))
+
+    return make
+
+
+def _qwen(kind: str, tokenizer: Any, seed: int) -> LoadedModel:
+    import torch
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    from finesight.model.coordinates import Coordinates
+    from finesight.model.load import ModelDescription, assemble
+    from finesight.model.vision import ResizePolicy
+
+    ids = tokenizer.convert_tokens_to_ids
+    text = {
+        "vocab_size": len(tokenizer) + 7,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 2048,
+        "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0},
+        "bos_token_id": None,
+        "eos_token_id": ids("<|im_end|>"),
+        "pad_token_id": 0,
+    }
+    config = AutoConfig.for_model(
+        kind,
+        text_config=text | ({"head_dim": 16} if kind == "qwen3_vl" else {}),
+        vision_config=_VISION[kind] | {"num_heads": 2},
+        tie_word_embeddings=False,
+        image_token_id=ids("<|image_pad|>"),
+        video_token_id=ids("<|video_pad|>"),
+        vision_start_token_id=ids("<|vision_start|>"),
+        vision_end_token_id=ids("<|vision_end|>"),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModelForImageTextToText.from_config(config)
+    _enlarge(model, 6)
+    policy = ResizePolicy(min_pixels=56 * 56, max_pixels=MAX_PIXELS)
+    description = ModelDescription(name=kind, coordinates=Coordinates.THOUSANDTHS, policy=policy)
+    return assemble(model.eval(), tokenizer, description)
+
+
+def _nano(kind: str, tokenizer: Any, seed: int) -> LoadedModel:
+    from finesight.model.nano.build import NanoSize, build_nano
+
+    size = NanoSize(
+        width=64, layers=3, heads=2, encoder_layers=1, min_pixels=56 * 56, max_pixels=MAX_PIXELS
+    )
+    loaded = build_nano(size, tokenizer, seed)
+    _enlarge(loaded.family.model.model.language_model, 4)
+    _enlarge(loaded.family.model.model.visual.encoder, 2)
+    return loaded
+
+
+def _enlarge(module: Any, factor: float) -> None:
+    for parameter in module.parameters():
+        if parameter.ndim > 1:
+            parameter.data.mul_(factor)
