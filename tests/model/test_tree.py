@@ -120,9 +120,7 @@ def test_changing_one_branch_leaves_the_others_as_they_are(model, pictures):
         had, has = in_trees(model, seen, before), in_trees(model, seen, after)
     for number in (0, 2):
         # Not bit for bit: the sequence has another length, for which the kernels may sum in another order.
-        torch.testing.assert_close(
-            had[before.owner == number], has[after.owner == number], rtol=0, atol=1e-6
-        )
+        torch.testing.assert_close(had[before.owner == number], has[after.owner == number], rtol=0, atol=1e-6)
     assert not torch.equal(had[before.owner == 1], has[after.owner == 1][: int((before.owner == 1).sum())])
 
 

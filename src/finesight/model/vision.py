@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
@@ -34,10 +35,15 @@ class ResizePolicy(BaseModel):
         return self
 
     def fit(self, width: int, height: int, cell: int = CELL_PX) -> tuple[int, int]:
-        """(width, height) in multiples of `cell` whose area lies within the bounds, ratio kept about."""
+        """(width, height) in multiples of `cell` whose area lies within the bounds, ratio kept about.
+
+        Where no whole cells lie between the bounds, the upper one holds (as far as one cell allows).
+        """
         area = width * height
         scale = math.sqrt(min(max(area, self.min_pixels), self.max_pixels) / area)
         sides = [max(1, round(side * scale / cell)) for side in (width, height)]
+        while sides[0] * sides[1] * cell * cell < self.min_pixels:
+            sides[sides.index(max(sides))] += 1
         while sides[0] * sides[1] * cell * cell > self.max_pixels and max(sides) > 1:
             sides[sides.index(max(sides))] -= 1
         return sides[0] * cell, sides[1] * cell
@@ -95,7 +101,8 @@ class QwenImageInput:
         self.processor = Qwen2VLImageProcessorPil(size=size, **kept)
 
     def __call__(self, picture: Picture) -> VisionInput:
-        out = self.processor(images=[picture.rgb], return_tensors="pt", input_data_format="channels_last")
+        rgb = _thickened(picture.rgb)
+        out = self.processor(images=[rgb], return_tensors="pt", input_data_format="channels_last")
         grid = out["image_grid_thw"][0]
         patch = self.processor.patch_size
         width, height = int(grid[2]) * patch, int(grid[1]) * patch
@@ -103,3 +110,14 @@ class QwenImageInput:
 
 
 _PROCESSOR_SETTINGS = ("image_mean", "image_std", "patch_size", "temporal_patch_size", "merge_size")
+_MOST_RATIO = 200
+
+
+def _thickened(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture, or a sliver that Qwen's processor would refuse made just thick enough for it."""
+    height, width = rgb.shape[:2]
+    least = -(-max(height, width) // _MOST_RATIO)
+    if min(height, width) >= least:
+        return rgb
+    thick = cv2.resize(rgb, (max(width, least), max(height, least)), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(thick, dtype=np.uint8)
