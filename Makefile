@@ -13,6 +13,9 @@ KEY := $(shell { echo '$(CURDIR)'; cat pyproject.toml '$(CONSTRAINTS)'; } | cksu
 DEMO_READY := $(VENV)/demo-$(KEY).stamp
 DEV_READY := $(VENV)/dev-$(KEY).stamp
 
+# Python compiles what it uses when it uses it; to compile all that is installed takes a minute.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test slow lint check clean
 .DELETE_ON_ERROR:
@@ -43,13 +46,13 @@ clean: ## remove the environment, the demo's results and every cache
 
 $(DEMO_READY): | $(VENV)/bin/pip
 	@echo 'installing finesight and what the demo needs into $(VENV)' >&2
-	$(RUN) -m pip install --disable-pip-version-check -c '$(CONSTRAINTS)' -e '.[demo]'
+	$(RUN) -m pip install --no-compile --disable-pip-version-check -c '$(CONSTRAINTS)' -e '.[demo]'
 	@rm -f '$(VENV)'/*.stamp
 	@touch $@
 
 $(DEV_READY): | $(VENV)/bin/pip
 	@echo 'installing finesight and what its tests need into $(VENV)' >&2
-	$(RUN) -m pip install --disable-pip-version-check -c '$(CONSTRAINTS)' -e '.[demo,dev]'
+	$(RUN) -m pip install --no-compile --disable-pip-version-check -c '$(CONSTRAINTS)' -e '.[demo,dev]'
 	@rm -f '$(VENV)'/*.stamp
 	@touch $@ '$(DEMO_READY)'
 
