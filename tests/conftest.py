@@ -48,7 +48,7 @@ _VISION: dict[str, dict[str, Any]] = {
 _TEXTS = [
     "What distortion affects this region?",
     "Severe noise in the upper left part. Thus, the quality of the image is poor. bad fair good excellent",
-    "Where is it? <|object_ref_start|>Minor overexposure<|object_ref_end|><|box_start|>(1,20),(300,1000)<|box_end|>",
+    "<|object_ref_start|>Minor overexposure<|object_ref_end|><|box_start|>(1,20),(300,1000)<|box_end|> Why?",
 ]
 MAX_PIXELS = 140 * 112
 
@@ -65,8 +65,8 @@ def tokenizer() -> Any:
 def build_tiny(tokenizer: Any) -> Callable[..., LoadedModel]:
     """`build_tiny(family, seed=0)`: a new random model of a family, some 100,000 weights.
 
-    Weights are enlarged, for at their initial size attention is all but uniform: what a token sees and where it
-    stands would hardly change what it says, and a wrong mask would pass.
+    Weights are enlarged, for at their initial size attention is all but uniform: what a token sees and where
+    it stands would hardly change what it says, and a wrong mask would pass.
     """
     return lambda kind, seed=0: (_nano if kind == "finesight_nano" else _qwen)(kind, tokenizer, seed)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ import torch
 import transformers
 from pydantic import BaseModel, ConfigDict, ValidationError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from transformers.utils import cached_file
 
 from finesight.errors import ModelError
 from finesight.model.chat import ChatFormat, chat_format
@@ -64,16 +65,18 @@ def load_model(where: str | Path, device: str = "cpu", dtype: torch.dtype = torc
             )
         model = AutoModelForImageTextToText.from_pretrained(str(where), config=config, dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(str(where))
+        settings = _settings(str(where)) if config.model_type != "finesight_nano" else None
     except ModelError:
         raise
-    except Exception as error:  # transformers raises OSError, ValueError, KeyError and others for broken folders
+    except Exception as error:  # transformers raises OSError, ValueError, KeyError and others
         reason = " ".join(str(error).split())[:300]
         raise ModelError(
             f"{where}: not a model that can be loaded ({type(error).__name__}: {reason}); "
-            "give a folder with config.json, safetensors and tokenizer files, or a hub id"
+            "give a hub id, or a folder with config.json, safetensors and tokenizer files "
+            "(and preprocessor_config.json, but for nano)"
         ) from error
     model.to(device).eval()
-    return assemble(model, tokenizer, _description(Path(where), config.model_type), _settings(Path(where)))
+    return assemble(model, tokenizer, _description(where, config.model_type), settings)
 
 
 def assemble(
@@ -81,7 +84,7 @@ def assemble(
 ) -> LoadedModel:
     """A LoadedModel from its parts; `processor` are the settings of a Qwen image processor."""
     kind = model.config.model_type
-    family = FAMILIES[kind](model)
+    family = FAMILIES[kind](model).train(model.training)
     images: ImageInput = (
         NanoImageInput(description.policy)
         if kind == "finesight_nano"
@@ -97,33 +100,41 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
     part.mkdir(parents=True)
     loaded.family.model.save_pretrained(part)
     loaded.tokenizer.save_pretrained(part)
-    (part / DESCRIPTION_FILE).write_text(loaded.description.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (part / DESCRIPTION_FILE).write_text(
+        loaded.description.model_dump_json(indent=2) + "\n", encoding="utf-8"
+    )
     if isinstance(loaded.images, QwenImageInput):
-        (part / "preprocessor_config.json").write_text(loaded.images.processor.to_json_string(), encoding="utf-8")
+        (part / "preprocessor_config.json").write_text(
+            loaded.images.processor.to_json_string(), encoding="utf-8"
+        )
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
 
 
-def _description(folder: Path, model_type: str) -> ModelDescription:
-    path = folder / DESCRIPTION_FILE
-    if not path.is_file():
+def _description(where: str | Path, model_type: str) -> ModelDescription:
+    # A checkpoint that is not ours has no such file, on the hub or here.
+    path = cached_file(
+        str(where),
+        DESCRIPTION_FILE,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    if path is None:
         pixels = model_type == "qwen2_5_vl"
         return ModelDescription(
-            name=folder.name,
+            name=Path(where).name,
             coordinates=Coordinates.PIXELS if pixels else Coordinates.THOUSANDTHS,
             policy=ResizePolicy(),
         )
     try:
-        return ModelDescription.model_validate_json(path.read_text(encoding="utf-8"))
+        return ModelDescription.model_validate_json(Path(path).read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: not a model description: {error}") from error
 
 
-def _settings(folder: Path) -> dict[str, Any] | None:
-    path = folder / "preprocessor_config.json"
-    if not path.is_file():
-        return None
-    settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+def _settings(where: str) -> dict[str, Any]:
+    """How a checkpoint wants its pictures. Nothing is assumed, as the families normalise differently."""
+    settings: dict[str, Any] = Qwen2VLImageProcessorPil.get_image_processor_dict(where)[0]
     return settings
 
 
