@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +53,8 @@ def chat_format(tokenizer: Any, image_token_id: int) -> ChatFormat:
     neck, _, tail = rest.partition(_QUESTION)
     if image_token not in text or not tail or image_token in rest:
         raise ModelError(
-            f"the chat template of {tokenizer.name_or_path!r} does not place one {image_token} before the question; "
-            "use a checkpoint whose tokenizer carries the template of its family"
+            f"the chat template of {tokenizer.name_or_path!r} does not place one {image_token} before the "
+            "question; use a checkpoint whose tokenizer carries the template of its family"
         )
     end_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
     return ChatFormat(
@@ -67,5 +68,13 @@ def chat_format(tokenizer: Any, image_token_id: int) -> ChatFormat:
 
 def encode(tokenizer: Any, text: str) -> list[int]:
     """Token ids of a text as it stands, special tokens recognised, none added."""
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
-    return ids
+    return encode_all(tokenizer, [text])[0]
+
+
+def encode_all(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of each text as it stands; every different text is tokenised once, all in one call."""
+    different = list(dict.fromkeys(texts))
+    if not different:
+        return []
+    ids = dict(zip(different, tokenizer(different, add_special_tokens=False)["input_ids"], strict=True))
+    return [ids[text] for text in texts]

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-_BOX = re.compile(r"(<\|box_start\|>\s*)\((\d{1,6}),\s*(\d{1,6})\),\s*\((\d{1,6}),\s*(\d{1,6})\)(\s*<\|box_end\|>)")
+_BOX = re.compile(
+    r"(<\|box_start\|>\s*)\((\d{1,6}),\s*(\d{1,6})\),\s*\((\d{1,6}),\s*(\d{1,6})\)(\s*<\|box_end\|>)"
+)
 
 
 class Coordinates(StrEnum):

@@ -17,7 +17,7 @@ from finesight.text.parse import parse_assess
 from finesight.text.prompts import assess_prompt
 
 MODEL_VARIABLE = "FINESIGHT_MODEL"
-DEFAULT_MODELS = (Path("demo/model"),)
+DEFAULT_MODELS = (Path("demo/run/model"),)
 SCRIPTED = "scripted:"
 
 
@@ -95,7 +95,9 @@ def with_confidence(diagnosis: Diagnosis, completion: Completion) -> Diagnosis:
     for mark in scan(read(completion.text).body)[0]:
         name = name_in(mark.label or "")
         inside = [
-            p for s, p in zip(completion.starts, completion.logprobs, strict=True) if mark.start <= s < mark.end
+            p
+            for s, p in zip(completion.starts, completion.logprobs, strict=True)
+            if mark.start <= s < mark.end
         ]
         if isinstance(name, Reason) or not inside:
             continue

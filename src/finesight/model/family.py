@@ -30,7 +30,8 @@ class ImageFeatures(NamedTuple):
     grid: Tensor
 
     @property
-    def count(self) -> int:
+    def places(self) -> int:
+        """How many image tokens the picture takes in the text."""
         return len(self.cells)
 
 
@@ -58,7 +59,8 @@ class Family(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return next(self.model.parameters()).device
+        device: torch.device = next(self.model.parameters()).device
+        return device
 
     @property
     def image_token_id(self) -> int:

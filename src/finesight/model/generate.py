@@ -87,7 +87,7 @@ class TreeGenerator:
             going = chosen != self.model.chat.end_id
             if not going.any():
                 return
-            # Copying the cache to drop a row costs about a step, so rows are dropped when a quarter has ended.
+            # Dropping rows copies the cache, which costs about a step: worth it when a quarter has ended.
             if going.sum() <= 0.75 * len(live):
                 kept = going.nonzero().squeeze(1)
                 cache.batch_select_indices(kept)
@@ -100,8 +100,8 @@ class TreeGenerator:
             following = following + 1
 
     def _prefill(self, features: Sequence[ImageFeatures], cache: Any) -> tuple[Tensor, Tensor]:
-        """Lay out the prefix of each picture, left-padded; what is visible (n, P), and next positions (n,)."""
-        prefixes = [self.model.chat.prefix(f.count) for f in features]
+        """Lay out each picture's prefix, left-padded; what is visible (n, P) and the next positions (n,)."""
+        prefixes = [self.model.chat.prefix(f.places) for f in features]
         self.prefix_tokens += sum(map(len, prefixes))
         places = [
             self.model.family.prefix_positions(p, f.grid) for p, f in zip(prefixes, features, strict=True)
@@ -116,7 +116,12 @@ class TreeGenerator:
         return visible, torch.stack([p.max() + 1 for p in places])
 
     def _ask(
-        self, rows: Sequence[Row], inputs: Sequence[VisionInput], cache: Any, visible: Tensor, following: Tensor
+        self,
+        rows: Sequence[Row],
+        inputs: Sequence[VisionInput],
+        cache: Any,
+        visible: Tensor,
+        following: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Add the questions; the last hidden states (rows, H), what is visible now, and next positions."""
         coordinates = self.model.description.coordinates
@@ -139,9 +144,7 @@ class TreeGenerator:
         logits[:, self._forbidden] = -torch.inf
         best, chosen = logits.log_softmax(-1).max(-1)
         ended = self.model.chat.end_id
-        for i, (row, token, logprob) in enumerate(
-            zip(live, chosen.tolist(), best.tolist(), strict=True)
-        ):
+        for i, (row, token, logprob) in enumerate(zip(live, chosen.tolist(), best.tolist(), strict=True)):
             if row.ids and row.ids[-1] == ended:
                 chosen[i] = ended
                 continue
@@ -155,7 +158,7 @@ class TreeGenerator:
         tokenizer = self.model.tokenizer
         raw = tokenizer.decode(row.ids)
         text = from_model(raw, self.model.description.coordinates, seen.width, seen.height)
-        # Token starts are those of the raw text; rewritten coordinates shift what follows, so they are dropped.
+        # Token starts are those of the raw text; rewritten coordinates shift what follows.
         starts: tuple[int, ...] = ()
         if text == raw:
             starts = tuple(len(tokenizer.decode(row.ids[:i])) for i in range(len(row.ids)))

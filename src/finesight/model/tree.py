@@ -1,8 +1,8 @@
 """One image, many branches: the layout that lets a batch of questions share the prefix they have in common.
 
-A tree is a prefix (chat head, image, neck) with branches behind it. In one sequence the branches stand side by
-side; each sees the prefix and itself, and its positions go on from the prefix as if it stood there alone, so
-every token has the same log-probability and gradient as in a separate row.
+A tree is a prefix (chat head, image, neck) with branches behind it. In one sequence the branches stand side
+by side; each sees the prefix and itself, and its positions go on from the prefix as if it stood there alone,
+so every token has the same log-probability and gradient as in a separate row.
 """
 
 from __future__ import annotations

@@ -107,9 +107,9 @@ _TYPE_ALIASES = {
     "out of focus": DistortionType.OUT_OF_FOCUS_BLUR,
     "meaningless solid colour": DistortionType.MEANINGLESS_SOLID_COLOR,
 }
-_TYPE_BY_NAME = {t.value.lower(): t for t in DistortionType} | _TYPE_ALIASES | {
-    zh: t for t, zh in _TYPE_ZH.items()
-}
+_TYPE_BY_NAME = (
+    {t.value.lower(): t for t in DistortionType} | _TYPE_ALIASES | {zh: t for t, zh in _TYPE_ZH.items()}
+)
 _SEVERITY_BY_NAME = {s.value: s for s in Severity} | {"slight": Severity.MINOR} | {s.zh: s for s in Severity}
 _LEVEL_BY_NAME = {level.value: level for level in Level} | {level.zh: level for level in Level}
 

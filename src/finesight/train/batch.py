@@ -58,7 +58,7 @@ def make_trees(
     for draw in draws:
         example = examples[draw.example]
         features = store[example.path]
-        prefix = model.chat.prefix(features.count)
+        prefix = model.chat.prefix(features.places)
         positions = model.family.prefix_positions(prefix, features.grid)
         trees.append(Tree(prefix, positions, [example.branches[i] for i in draw.branches]))
     return trees

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from finesight.data.readers import Skipped, read_samples
 from finesight.errors import InputError
-from finesight.model.chat import encode
+from finesight.model.chat import encode_all
 from finesight.model.load import LoadedModel
 from finesight.model.tree import Branch
 from finesight.schema.answer import ParseFailure
@@ -49,24 +49,30 @@ def read_folder(folder: Path) -> tuple[list[Sample], list[Skipped]]:
 
 def make_examples(model: LoadedModel, folder: Path, samples: Iterable[Sample]) -> list[Example]:
     """One example a picture, in order of first appearance."""
-    by_image: dict[str, list[Sample]] = {}
-    for sample in samples:
-        by_image.setdefault(sample.image, []).append(sample)
+    samples = list(samples)
+    branches = make_branches(model, samples)
+    by_image: dict[str, list[int]] = {}
+    for index, sample in enumerate(samples):
+        by_image.setdefault(sample.image, []).append(index)
     return [
         Example(
             path=folder / IMAGES / image,
-            branches=tuple(make_branch(model, s.question, s.answer) for s in group),
-            subclasses=tuple(s.subclass for s in group),
-            findings=_findings(group),
+            branches=tuple(branches[i] for i in group),
+            subclasses=tuple(samples[i].subclass for i in group),
+            findings=_findings([samples[i] for i in group]),
         )
         for image, group in by_image.items()
     ]
 
 
-def make_branch(model: LoadedModel, question: str, answer: str) -> Branch:
-    """Tokens of a question and its answer, closed by the end token."""
-    asked = encode(model.tokenizer, question + model.chat.tail)
-    return Branch([*asked, *encode(model.tokenizer, answer), model.chat.end_id], len(asked))
+def make_branches(model: LoadedModel, samples: Sequence[Sample]) -> list[Branch]:
+    """Tokens of each question and its answer, closed by the end token; all texts in one tokenizer call."""
+    asked = encode_all(model.tokenizer, [s.question + model.chat.tail for s in samples])
+    answered = encode_all(model.tokenizer, [s.answer for s in samples])
+    return [
+        Branch([*question, *answer, model.chat.end_id], len(question))
+        for question, answer in zip(asked, answered, strict=True)
+    ]
 
 
 def _findings(samples: Sequence[Sample]) -> tuple[Finding, ...] | None:

@@ -1,8 +1,8 @@
 """Supervised fine-tuning, top to bottom: samples -> trees -> answer loss -> model folder.
 
-All questions drawn for a picture hang as branches behind it, so the picture is laid out once a step; the frozen
-part of the vision tower runs once a picture and run. Order and content of every step follow from the seed
-alone, so a run killed at any moment goes on from its checkpoint to the same weights.
+All questions drawn for a picture hang as branches behind it, so the picture is laid out once a step; the
+frozen part of the vision tower runs once a picture and run. Order and content of every step follow from the
+seed alone, so a run killed at any moment goes on from its checkpoint to the same weights.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from finesight.data.readers import Skipped
 from finesight.errors import InputError
 from finesight.model.load import LoadedModel, load_model, save_model
 from finesight.model.nano.build import NanoSize, build_nano
-from finesight.model.nano.vision import Dense
 from finesight.model.nano.tokenizer import number_ids, train_tokenizer
+from finesight.model.nano.vision import Dense
 from finesight.model.tree import lay_out
 from finesight.schema.sample import Sample, Subclass
 from finesight.train.batch import Draw, make_trees, steps
@@ -41,7 +41,9 @@ class SftConfig(BaseModel):
 
     data: Path = Field(description="folder with images/ and samples/combined.json")
     out: Path = Field(description="run folder; the trained model is in its model/")
-    model: str | None = Field(default=None, description="folder or hub id to start from; none builds a new nano")
+    model: str | None = Field(
+        default=None, description="folder or hub id to start from; none builds a new nano"
+    )
     nano: NanoSize = NanoSize()
     vocabulary: int = Field(default=2560, ge=512, description="tokens of a new nano's tokenizer")
     steps: int = Field(gt=0)
@@ -52,7 +54,9 @@ class SftConfig(BaseModel):
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
     subclass_weights: dict[Subclass, float] = {}
-    ruler_width: float = Field(default=8.0, ge=0, description="spread of coordinate targets in thousandths; 0: none")
+    ruler_width: float = Field(
+        default=8.0, ge=0, description="spread of coordinate targets in thousandths; 0: none"
+    )
     dense_weight: float = Field(default=1.0, ge=0, description="weight of nano's dense loss")
     dense_steps: int = Field(default=0, ge=0, description="first steps that train nano's encoder alone")
     freeze: tuple[Literal["vision"], ...] = ("vision",)
@@ -132,7 +136,7 @@ class Learner:
         self.ruler = Ruler(numbers, vocabulary, config.ruler_width) if single else None
 
     def losses(self, draws: list[Draw], dense_only: bool = False) -> dict[str, torch.Tensor]:
-        """`loss` is the mean over the answer tokens of the step; `dense` is there for models with a dense head."""
+        """`loss` is the mean over the step's answer tokens; `dense` only for models with a dense head."""
         features = [self.store[self.examples[d.example].path] for d in draws]
         if dense_only:
             return {"dense": self._dense(self.model.family.look(features), draws)}

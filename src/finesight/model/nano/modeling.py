@@ -1,9 +1,9 @@
 """finesight-nano in transformers' terms: Qwen2.5-VL with its vision tower replaced.
 
-transformers reads the class annotation `config:` at run time, so annotations are not postponed in this module.
+transformers reads the class annotation `config:` at run time, so annotations are not postponed here.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -44,11 +44,11 @@ class NanoConfig(Qwen2_5_VLConfig):
     """A Qwen2_5_VLConfig whose vision part is NanoVisionConfig."""
 
     model_type = "finesight_nano"
-    sub_configs_defaults = {
+    sub_configs_defaults: ClassVar = {
         "vision_config": NanoVisionConfig,
         "text_config": Qwen2_5_VLConfig.sub_configs_defaults["text_config"],
     }
-    sub_configs = sub_configs_defaults
+    sub_configs: ClassVar = sub_configs_defaults
 
 
 class NanoVision(Qwen2_5_VLPreTrainedModel):
@@ -62,7 +62,11 @@ class NanoVision(Qwen2_5_VLPreTrainedModel):
         self.spatial_merge_size = config.spatial_merge_size
         self.trunk = Trunk()
         self.encoder = CellEncoder(
-            CELL_FEATURES, config.encoder_width, config.encoder_layers, config.encoder_heads, config.out_hidden_size
+            CELL_FEATURES,
+            config.encoder_width,
+            config.encoder_layers,
+            config.encoder_heads,
+            config.out_hidden_size,
         )
         self.post_init()
 
@@ -74,7 +78,7 @@ class NanoVision(Qwen2_5_VLPreTrainedModel):
             grid_thw: (pictures, 3), Qwen's grid in 14 px patches.
         """
         grids = self.cell_grids(grid_thw)
-        parts = pixel_values.split([h * w for h, w in grids])
+        parts = torch.split(pixel_values, [h * w for h, w in grids])
         with torch.no_grad():
             return [self.trunk(_assemble(p, g)).flatten(0, 2) for p, g in zip(parts, grids, strict=True)]
 

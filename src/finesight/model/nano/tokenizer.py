@@ -28,8 +28,8 @@ SPECIAL_TOKENS = (
 )
 NUMBERS = range(1001)
 _PIECES = Regex(r"[0-9]{1,4}|\n| ?[^\s0-9A-Za-z]+| ?[A-Za-z]+|\s+")
-# Far above the count of any word, so that every number's merges are learnt before the words use up the room.
-_NUMBER_REPEATS = 1_000
+# Texts come once each, so this puts the merges of every number before those of rare words.
+_NUMBER_REPEATS = 100
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int = 2560) -> PreTrainedTokenizerFast:
@@ -62,7 +62,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = 2560) -> PreTrainedT
 def _with_numbers(texts: Iterable[str]) -> Iterator[str]:
     numbers = "\n".join(str(n) for n in NUMBERS)
     yield from (numbers for _ in range(_NUMBER_REPEATS))
-    yield from texts
+    yield from dict.fromkeys(texts)
 
 
 def number_ids(tokenizer: Any) -> dict[int, int]:

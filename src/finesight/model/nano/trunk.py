@@ -76,7 +76,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
         y = self.project(F.relu6(self.depthwise(y), inplace=True))
-        return y + x if self.residual else y
+        out: Tensor = y + x if self.residual else y
+        return out
 
 
 class Trunk(nn.Module):
@@ -137,7 +138,17 @@ def _pixel_statistics(pixels: Tensor, cells: tuple[int, int]) -> Tensor:
     columns = (torch.arange(luma.shape[-1], device=x.device) % 8 == 7).to(x.dtype)
     rows = (torch.arange(luma.shape[-2], device=x.device) % 8 == 7).to(x.dtype).unsqueeze(1)
     planes = torch.cat(
-        [x, luma * luma, (luma > 0.98).to(x.dtype), (luma < 0.02).to(x.dtype), dx, dy, second, dx * columns, dy * rows],
+        [
+            x,
+            luma * luma,
+            (luma > 0.98).to(x.dtype),
+            (luma < 0.02).to(x.dtype),
+            dx,
+            dy,
+            second,
+            dx * columns,
+            dy * rows,
+        ],
         dim=1,
     )
     pooled = F.adaptive_avg_pool2d(planes, cells)

@@ -1,8 +1,8 @@
 """The vision side of nano: frozen cell statistics, then a trained encoder with a dense head.
 
 The encoder mixes the cells of one picture by attention and is taught by dense labels (what distorts this
-cell, how badly, how far its box reaches). What the dense head believes is written back into the tokens, so the
-decoder has places to copy from instead of having to invent them.
+cell, how badly, how far its box reaches). What the dense head believes is written back into the tokens, so
+the decoder has places to copy from instead of having to invent them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Dense(NamedTuple):
         coordinate is close to linear.
         """
         present = self.presence.sigmoid()[..., None]
-        said = torch.cat([self.key.sigmoid()[..., None], self.severity.softmax(-1), waves(self.box, CORNER_BANDS)], dim=-1)
+        said = torch.cat(
+            [self.key.sigmoid()[..., None], self.severity.softmax(-1), waves(self.box, CORNER_BANDS)], dim=-1
+        )
         return torch.cat([present, said * present], dim=-1).flatten(-2)
 
 
@@ -106,8 +108,9 @@ class EncoderBlock(nn.Module):
         qkv = self.qkv(self.attention_norm(x)).unflatten(-1, (3, self.heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=valid[:, None, None, :])
-        x = x + self.out(mixed.transpose(1, 2).flatten(-2))
-        return x + self.mlp(self.mlp_norm(x))
+        mixed = x + self.out(mixed.transpose(1, 2).flatten(-2))
+        out: Tensor = mixed + self.mlp(self.mlp_norm(mixed))
+        return out
 
 
 class CellEncoder(nn.Module):

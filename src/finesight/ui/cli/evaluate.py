@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from finesight.errors import InputError
+from finesight.ui.cli import eval_bench
 
 if TYPE_CHECKING:
     from finesight.data.readers import Rating, Reading
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from finesight.scoring.mipi import Indicators
 
 app = typer.Typer(no_args_is_help=True)
+eval_bench.register(app)
 
 SHOWN = 10
 """Reasons written out on a terminal; `--json` has them all."""

@@ -1,0 +1,79 @@
+"""`finesight eval answer|descriptions`: put a bench to a model or baseline; look at its descriptions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to `finesight eval`."""
+    for verb in (answer, descriptions):
+        app.command(verb.__name__)(verb)
+
+
+def answer(
+    bench: Annotated[Path, typer.Argument(help="Folder `finesight data bench` wrote.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the three prediction files.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Model folder, hub id, scripted:FILE, classical or constant; else the default model."
+        ),
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="Training data, for the constant baseline.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer the questions of BENCH and write perception.json, grounding.json and description.json."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from finesight.data.bench import QUESTIONS, read_questions
+    from finesight.data.predictions import write_predictions
+    from finesight.model.diagnose import default_model
+    from finesight.ui.contenders import answers_of_baseline, answers_of_model, make_baseline
+
+    questions = read_questions(bench / QUESTIONS)
+    name = model or default_model()
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("pictures", total=len({q.image for q in questions}))
+        baseline = make_baseline(name, train)
+        if baseline:
+            answers = answers_of_baseline(baseline, bench, questions, lambda n: bar.advance(task, n))
+        else:
+            answers = answers_of_model(name, bench, questions, lambda n: bar.advance(task, n))
+    unparsed = write_predictions(out, answers)
+    said = {"answers": len(answers), "unparsed": unparsed}
+    typer.echo(json.dumps(said) if as_json else f"{len(answers)} answers, unparsed: {unparsed}\n{out}")
+
+
+def descriptions(
+    predictions: Annotated[Path, typer.Argument(help="Folder with description.json.")],
+    bench: Annotated[Path, typer.Argument(help="Folder with bench_metadata.json.")],
+    as_json: Json = False,
+) -> None:
+    """Type F1, box F1, severity and level accuracy of described pictures, with 95 % intervals."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from finesight.data.descriptions import read_descriptions
+    from finesight.scoring.description import score_descriptions
+
+    score = score_descriptions(*read_descriptions(predictions, bench))
+    if as_json:
+        typer.echo(score.model_dump_json())
+        return
+    table = Table("figure", "value", "95 % interval", title=f"descriptions of {score.pictures} pictures")
+    for name, interval in score.intervals.items():
+        value = getattr(score, name)
+        shown = "-" if value is None else f"{value:.3f}"
+        table.add_row(
+            name.replace("_", " "), shown, f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-"
+        )
+    table.add_row("undescribed", str(score.undescribed), "")
+    Console().print(table)

@@ -1,0 +1,72 @@
+"""Who can be put to a bench: a model, or a baseline, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+
+from finesight.data.folder import image_path
+from finesight.data.images import load_picture
+from finesight.schema.bench import BenchQuestion
+from finesight.schema.diagnosis import Diagnosis
+from finesight.schema.picture import Outcome, Picture
+
+Answers = list[tuple[BenchQuestion, str]]
+Advance = Callable[[int], None]
+
+
+class Baseline(Protocol):
+    """Diagnoses a picture once and answers every question about it from that."""
+
+    @property
+    def name(self) -> str: ...
+
+    def diagnose(self, pictures: Sequence[Picture]) -> list[Outcome]: ...
+
+    def answer(self, question: BenchQuestion, diagnosis: Diagnosis) -> str: ...
+
+
+def answers_of_baseline(
+    baseline: Baseline, folder: Path, questions: Sequence[BenchQuestion], advance: Advance = lambda n: None
+) -> Answers:
+    """A baseline's answers to a bench, in the order of the questions."""
+    texts: dict[BenchQuestion, str] = {}
+    ordered = sorted(questions, key=lambda q: q.image)
+    for image, asked in groupby(ordered, key=lambda q: q.image):
+        (outcome,) = baseline.diagnose([load_picture(image_path(folder, image))])
+        said = outcome.diagnosis or Diagnosis(content="", level=None)
+        texts |= {question: baseline.answer(question, said) for question in asked}
+        advance(1)
+    return [(question, texts[question]) for question in questions]
+
+
+def answers_of_model(
+    model: str, folder: Path, questions: Sequence[BenchQuestion], advance: Advance = lambda n: None
+) -> Answers:
+    """A model's answers to a bench: a folder, a hub id or `scripted:FILE`."""
+    from finesight.model.bench import answer_bench
+    from finesight.model.diagnose import load_diagnoser
+
+    return answer_bench(load_diagnoser(model).generator, folder, questions, advance)
+
+
+def make_baseline(name: str, train: Path | None) -> Baseline | None:
+    """`classical`, or `constant` with its answers counted in the data folder `train`; None for other names.
+
+    Raises:
+        InputError: `constant` without a usable folder.
+    """
+    from finesight.baselines.classical import ClassicalDiagnoser
+    from finesight.baselines.constant import ConstantDiagnoser
+    from finesight.data.folder import read_folder
+    from finesight.errors import InputError
+
+    if name == "classical":
+        return ClassicalDiagnoser()
+    if name != "constant":
+        return None
+    if train is None:
+        raise InputError("constant: name the training data its answers are counted in with --train")
+    return ConstantDiagnoser.of(list(read_folder(train)))

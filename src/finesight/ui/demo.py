@@ -1,0 +1,242 @@
+"""The whole path on a laptop: photographs -> training data -> nano -> scores on unseen photographs -> report.
+
+Every stage leaves its result in a folder of its own and is not repeated while its settings stay the same, so
+a killed demo goes on, and a second run only looks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from rich.console import Console
+from rich.progress import Progress
+
+from finesight.data.atomic import write_text
+from finesight.data.bench import QUESTIONS, read_questions, write_bench
+from finesight.data.descriptions import read_descriptions
+from finesight.data.folder import image_path, link_images, read_folder
+from finesight.data.leaks import fingerprints, twins
+from finesight.data.photos import package_photographs
+from finesight.data.predictions import write_predictions
+from finesight.data.questions import questions_of
+from finesight.data.readers import write_samples
+from finesight.data.split import held_out
+from finesight.data.synthesise import SynthesisConfig, synthesise
+from finesight.data.synthesise.sources import find_photographs
+from finesight.errors import InputError
+from finesight.schema.picture import Outcome, Picture
+from finesight.scoring.description import DescriptionScore, score_descriptions
+from finesight.scoring.mipi import INDICATORS, score_official
+from finesight.ui.contenders import Answers, answers_of_baseline, answers_of_model, make_baseline
+from finesight.ui.stream import diagnose_files
+
+NANO, CLASSICAL, CONSTANT = "nano", "classical", "constant"
+CONTENDERS = (CONSTANT, CLASSICAL, NANO)
+
+
+class DemoConfig(BaseModel):
+    """Sizes of the demo; the defaults fit twelve minutes on two cores, installation included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    out: Path = Path("demo")
+    photos: Path | None = Field(default=None, description="folder of photographs; none: those of packages")
+    test_share: float = Field(default=0.25, gt=0, lt=1, description="of the photographs")
+    train_pictures: int = Field(default=2400, gt=0)
+    test_pictures: int = Field(default=100, gt=0)
+    size: int = Field(default=336, ge=96, description="long side of the pictures in pixels")
+    dense_steps: int = Field(default=300, ge=0, description="steps of nano's encoder alone")
+    steps: int = Field(default=450, gt=0, description="all steps")
+    shown: int = Field(default=16, gt=0, description="bench pictures in the report, beside the photographs")
+    workers: int = Field(default=os.cpu_count() or 1, gt=0)
+    seed: int = 0
+
+
+class Scores(BaseModel):
+    """What the bench says of one contender."""
+
+    official: dict[str, Any]
+    descriptions: DescriptionScore
+
+
+def run_demo(config: DemoConfig) -> tuple[dict[str, Scores], Path]:
+    """Run every stage; the scores by contender, and the report."""
+    talk = Console(stderr=True, highlight=False)
+    out = config.out
+    train, test, unseen = make_data(config, talk)
+    with _stage(talk, "training nano"):
+        model = train_nano(config, train)
+    with _stage(talk, "answering the bench"):
+        bench = make_bench(config, test)
+        scores = {name: contend(name, model, bench, train, out, talk) for name in CONTENDERS}
+    with _stage(talk, "diagnosing and reporting"):
+        report = make_report(config, model, unseen, bench, scores)
+    return scores, report
+
+
+def make_data(config: DemoConfig, talk: Console) -> tuple[Path, Path, list[Path]]:
+    """Training folder, test folder and the photographs of the test side.
+
+    Raises:
+        InputError: photographs that cannot be used, or two that show the same on both sides.
+    """
+    out = config.out
+    with _stage(talk, "collecting photographs"):
+        photos = find_photographs(config.photos) if config.photos else package_photographs(out / "photos")
+        prints = fingerprints(photos, lambda _, error: _say_skipped(talk, str(error)), lambda: None)
+        same = [(pair.first.name, pair.second.name) for pair in twins(prints)]
+        test_names = held_out([p.name for p in photos], config.test_share, config.seed, same)
+        unseen = [p for p in photos if p.name in test_names]
+        seen = [p for p in photos if p.name not in test_names]
+    sides = (("train", seen, config.train_pictures, 2), ("test", unseen, config.test_pictures, 3))
+    with _stage(talk, "making training and test pictures"):
+        for name, sources, count, offset in sides:
+            recipe = SynthesisConfig(
+                count=count, seed=10 * config.seed + offset, size=config.size, workers=config.workers
+            )
+            with _bar(talk, f"{name} pictures", count) as advance:
+                report = synthesise(sources, out / name, recipe, advance)
+            for photo, reason in report.skipped.items():
+                _say_skipped(talk, f"{photo}: {reason}")
+        _once(
+            out / "train" / "samples" / "settings.json",
+            _sampling(config),
+            lambda: _ask(out / "train", config),
+        )
+    return out / "train", out / "test", unseen
+
+
+def train_nano(config: DemoConfig, data: Path) -> Path:
+    """The model folder of a nano trained on `data`."""
+    from finesight.model.nano.build import NanoSize
+    from finesight.train.sft import SftConfig, train_sft
+
+    settings = SftConfig(
+        data=data,
+        out=config.out / "run",
+        nano=NanoSize(max_pixels=448 * 448),
+        steps=config.steps,
+        dense_steps=min(config.dense_steps, config.steps),
+        batch=16,
+        questions=3,
+        learning_rate=2e-3,
+        subclass_weights={"assess": 3.0, "dist_detect": 2.0, "mcq": 0.5},
+        checkpoint_every=100,
+        seed=config.seed,
+    )
+    return train_sft(settings)
+
+
+def make_bench(config: DemoConfig, test: Path) -> Path:
+    """The test pictures as a bench in the challenge's formats."""
+    bench = config.out / "bench"
+    if not (bench / QUESTIONS).is_file():
+        write_bench(list(read_folder(test)), bench, config.seed)
+        link_images(bench, test)
+    return bench
+
+
+def contend(name: str, model: Path, bench: Path, train: Path, out: Path, talk: Console) -> Scores:
+    """Answers and scores of one contender; kept for as long as the model stays the same."""
+    folder = out / "predictions" / name
+    weights = (model / "model.safetensors").stat() if name == NANO else None
+    key = {"weights": [weights.st_size, weights.st_mtime_ns] if weights else None}
+    questions = read_questions(bench / QUESTIONS)
+
+    def answer() -> None:
+        baseline = make_baseline(name, train)
+        with _bar(talk, name, len({q.image for q in questions})) as advance:
+            answers: Answers = (
+                answers_of_baseline(baseline, bench, questions, advance)
+                if baseline
+                else answers_of_model(str(model), bench, questions, advance)
+            )
+        write_predictions(folder, answers)
+
+    _once(folder / "settings.json", key, answer)
+    return Scores(
+        official=score_official(folder, bench).record(),
+        descriptions=score_descriptions(*read_descriptions(folder, bench)),
+    )
+
+
+def make_report(
+    config: DemoConfig, model: Path, unseen: list[Path], bench: Path, scores: dict[str, Scores]
+) -> Path:
+    """The page: scores, training curve, and diagnoses of unseen photographs and of bench pictures."""
+    from finesight.model.diagnose import load_diagnoser
+    from finesight.train.track import read_metrics
+    from finesight.ui.plots import training_curve
+    from finesight.ui.report import Section, picture_px, write_report
+
+    pictures = sorted({q.image for q in read_questions(bench / QUESTIONS)})[: config.shown]
+    paths = [*unseen, *(image_path(bench, image) for image in pictures)]
+    seen: Iterator[tuple[Outcome, Picture | None]] = diagnose_files(paths, load_diagnoser(str(model)), 8)
+    sections = [
+        Section(
+            title="On photographs it has not seen",
+            columns=("figure", *CONTENDERS),
+            rows=table(scores),
+            caption=f"{scores[NANO].descriptions.pictures} pictures with known distortions, higher is better",
+        ),
+        Section(title="Training", picture=training_curve(read_metrics(config.out / "run"))),
+    ]
+    report = config.out / "report.html"
+    write_report(report, seen, title="finesight demo", sections=sections, side_px=picture_px(len(paths)))
+    return report
+
+
+def table(scores: dict[str, Scores]) -> list[tuple[str, ...]]:
+    """Rows of figures, a column a contender: the six indicators, their sum, and what descriptions found."""
+    names = (*INDICATORS, "final")
+    rows = [(n.replace("_", " "), *(f"{scores[c].official[n]:.3f}" for c in CONTENDERS)) for n in names]
+    for figure in ("type_f1", "box_f1", "severity_accuracy", "level_accuracy"):
+        values = (getattr(scores[c].descriptions, figure) for c in CONTENDERS)
+        rows.append((figure.replace("_", " "), *("-" if v is None else f"{v:.3f}" for v in values)))
+    rows.append(("unparsed answers", *(str(scores[c].official["unparsed"]) for c in CONTENDERS)))
+    return rows
+
+
+def _sampling(config: DemoConfig) -> dict[str, Any]:
+    return {"pictures": config.train_pictures, "size": config.size, "seed": config.seed}
+
+
+def _ask(folder: Path, config: DemoConfig) -> None:
+    samples = [s for a in read_folder(folder) for s in questions_of(a, config.seed)]
+    if not samples:
+        raise InputError(f"{folder}: no question can be asked of its pictures")
+    write_samples(folder / "samples", samples)
+
+
+def _once(stamp: Path, key: dict[str, Any], work: Callable[[], None]) -> None:
+    """Do the work unless `stamp` says it was done with the same key; the stamp is written last."""
+    if stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")) == key:
+        return
+    work()
+    write_text(stamp, json.dumps(key) + "\n")
+
+
+@contextmanager
+def _bar(talk: Console, title: str, total: int) -> Iterator[Callable[[int], None]]:
+    with Progress(console=talk, transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda n: bar.advance(task, n)
+
+
+def _say_skipped(talk: Console, what: str) -> None:
+    talk.print(f"skipped {what}", markup=False)
+
+
+@contextmanager
+def _stage(talk: Console, title: str) -> Iterator[None]:
+    began = time.monotonic()
+    talk.print(f"[bold]{title}[/]")
+    yield
+    talk.print(f"  {time.monotonic() - began:.0f} s")
