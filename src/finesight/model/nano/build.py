@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from finesight.model.coordinates import Coordinates
 from finesight.model.load import LoadedModel, ModelDescription, assemble
@@ -22,11 +22,21 @@ class NanoSize(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     width: int = Field(default=192, multiple_of=32)
-    layers: int = 4
-    heads: int = 3
-    encoder_layers: int = 2
+    layers: int = Field(default=4, gt=0)
+    heads: int = Field(default=3, gt=0)
+    encoder_layers: int = Field(default=2, ge=0)
     max_pixels: int = Field(default=448 * 448, description="pictures are shrunk to this area")
-    min_pixels: int = Field(default=112 * 112, description="pictures are enlarged to this area")
+    min_pixels: int = Field(default=112 * 112, gt=0, description="pictures are enlarged to this area")
+
+    @model_validator(mode="after")
+    def _fitting(self) -> NanoSize:
+        if self.width % (2 * self.heads) or self.width < 8 * self.heads:
+            raise ValueError(
+                f"width {self.width} does not split into {self.heads} heads of an even size from 8"
+            )
+        if self.min_pixels > self.max_pixels:
+            raise ValueError(f"min_pixels {self.min_pixels} is larger than max_pixels {self.max_pixels}")
+        return self
 
 
 def build_nano(size: NanoSize, tokenizer: Any, seed: int = 0, name: str = "finesight-nano") -> LoadedModel:

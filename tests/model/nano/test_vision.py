@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from finesight.model.nano.vision import (
+    BELIEF_FEATURES,
+    POSITION_FEATURES,
+    CellEncoder,
+    Dense,
+    pad_cells,
+    position_features,
+    waves,
+)
+
+FEATURES, WIDTH = 20, 32
+GRIDS = [(2, 3), (4, 5), (1, 1)]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> CellEncoder:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = CellEncoder(FEATURES, WIDTH, layers=2, heads=2, out=16)
+    for parameter in encoder.parameters():
+        if parameter.ndim > 1:
+            parameter.data.mul_(2)
+    return encoder.eval()
+
+
+@pytest.fixture(scope="module")
+def features() -> list[torch.Tensor]:
+    rng = torch.Generator().manual_seed(1)
+    return [torch.randn(h * w, FEATURES, generator=rng) for h, w in GRIDS]
+
+
+@torch.no_grad()
+def test_a_picture_is_seen_the_same_alone_and_beside_a_larger_one(encoder, features):
+    tokens, dense = encoder(pad_cells(features, GRIDS))
+    for number, (own, grid) in enumerate(zip(features, GRIDS, strict=True)):
+        alone, view = encoder(pad_cells([own], [grid]))
+        torch.testing.assert_close(tokens[number, : len(own)], alone[0], rtol=0, atol=1e-5)
+        for together, apart in zip(dense, view, strict=True):
+            torch.testing.assert_close(together[number, : len(own)], apart[0], rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_the_cells_of_a_picture_see_each_other_and_no_other_picture(encoder, features):
+    before = encoder(pad_cells(features, GRIDS))[0]
+    other = [features[0].clone(), *features[1:]]
+    other[0][0] += 3
+    after = encoder(pad_cells(other, GRIDS))[0]
+    moved = (before - after).abs().amax(-1)
+    assert (moved[0, :6] > 1e-3).all()
+    assert torch.equal(before[1], after[1])
+
+
+@torch.no_grad()
+def test_looking_is_the_dense_half_of_encoding(encoder, features):
+    cells = pad_cells(features, GRIDS)
+    for seen, looked in zip(encoder(cells)[1], encoder.look(cells), strict=True):
+        assert torch.equal(seen, looked)
+
+
+@torch.no_grad()
+def test_boxes_lie_in_the_picture_and_hold_the_centre_of_their_cell(encoder, features):
+    cells = pad_cells(features, GRIDS)
+    box = encoder.look(cells).box[cells.valid]
+    centre = cells.centres[cells.valid][:, None, :2]
+    assert float(box.min()) >= 0
+    assert float(box.max()) <= 1
+    assert (box[..., :2] <= centre).all()
+    assert (box[..., 2:] >= centre).all()
+
+
+def test_centres_and_sizes_are_shares_of_the_picture(features):
+    cells = pad_cells(features, GRIDS)
+    assert cells.features.shape == (3, 20, FEATURES)
+    assert cells.valid.sum(1).tolist() == [6, 20, 1]
+    expected = torch.tensor(
+        [[(c + 0.5) / 3, (r + 0.5) / 2, 1 / 3, 1 / 2] for r in range(2) for c in range(3)]
+    )
+    torch.testing.assert_close(cells.centres[0, :6], expected)
+    assert not cells.centres[0, 6:].any()
+    torch.testing.assert_close(cells.centres[2, 0], torch.tensor([0.5, 0.5, 1.0, 1.0]))
+
+
+def test_positions_are_sines_and_cosines_of_doubling_frequency():
+    centres = torch.tensor([[0.3, 0.8, 0.25, 0.5]])
+    got = position_features(centres)[0].tolist()
+    angles = [v * 2**band * math.pi for v in (0.3, 0.8) for band in range(6)]
+    expected = [0.3, 0.8, 0.25, 0.5, *map(math.sin, angles), *map(math.cos, angles)]
+    assert got == pytest.approx(expected, abs=1e-4)
+    assert len(got) == POSITION_FEATURES
+
+
+def test_different_places_have_different_features():
+    y, x = torch.meshgrid(torch.arange(32) / 32, torch.arange(32) / 32, indexing="ij")
+    places = torch.stack([x, y, torch.ones_like(x), torch.ones_like(x)], -1).reshape(-1, 4)
+    distance = torch.cdist(position_features(places), position_features(places))
+    assert float((distance + torch.eye(len(places)) * 9).min()) > 0.1
+
+
+def test_standardised_features_have_mean_nought_and_deviation_one(encoder, features):
+    fresh = CellEncoder(FEATURES, WIDTH, layers=1, heads=2, out=16)
+    cells = torch.randn(500, FEATURES, generator=torch.Generator().manual_seed(2)) * 7 + 3
+    cells[:, 0] = 5.0
+    fresh.standardise(cells)
+    standard = (cells - fresh.feature_mean) * fresh.feature_scale
+    torch.testing.assert_close(standard.mean(0), torch.zeros(FEATURES), rtol=0, atol=1e-4)
+    torch.testing.assert_close(standard[:, 1:].std(0), torch.ones(FEATURES - 1), rtol=0, atol=1e-4)
+    assert torch.isfinite(standard).all()
+    assert {"feature_mean", "feature_scale"} <= fresh.state_dict().keys()
+
+
+def view(presence: float) -> Dense:
+    rng = torch.Generator().manual_seed(5)
+    shape = (1, 2, 10)
+    return Dense(
+        torch.full(shape, presence),
+        torch.randn(shape, generator=rng),
+        torch.randn(*shape, 3, generator=rng),
+        torch.rand(*shape, 4, generator=rng),
+    )
+
+
+def test_belief_is_as_strong_as_the_presence_of_its_type():
+    sure, unsure, absent = (view(p).belief().unflatten(-1, (10, -1)) for p in (30.0, 0.0, -30.0))
+    assert sure.flatten(-2).shape == (1, 2, BELIEF_FEATURES)
+    torch.testing.assert_close(unsure, sure / 2)
+    assert float(absent.abs().max()) < 1e-9
+    torch.testing.assert_close(sure[..., 0], torch.ones(1, 2, 10))
+    torch.testing.assert_close(sure[..., 1], view(30.0).key.sigmoid())
+    torch.testing.assert_close(sure[..., 2:5], view(30.0).severity.softmax(-1))
+    torch.testing.assert_close(sure[..., 5:], waves(view(30.0).box, 3))
