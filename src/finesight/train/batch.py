@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from finesight.errors import InputError
 from finesight.model.load import LoadedModel
 from finesight.model.tree import Tree
 from finesight.schema.sample import Subclass
@@ -28,7 +29,7 @@ def steps(
     seed: int,
     weights: Mapping[Subclass, float] | None = None,
 ) -> Iterator[list[Draw]]:
-    """Endless batches of draws, epoch after epoch; every picture comes once an epoch.
+    """Endless batches of draws, epoch after epoch; every picture with a question to draw comes once an epoch.
 
     Within an epoch pictures of like length go together, as padding is work for nothing; the order of the
     batches is shuffled again.
@@ -36,11 +37,18 @@ def steps(
     Args:
         batch: pictures a step. questions: branches a picture, drawn without repetition.
         weights: relative chance of a subclass to be drawn; 1 where it is not named.
+
+    Raises:
+        InputError: no picture has a question with a chance.
     """
+    weights = weights or {}
+    usable = [i for i, e in enumerate(examples) if any(weights.get(s, 1.0) > 0 for s in e.subclasses)]
+    if not usable:
+        raise InputError("no question is left to train on: give a subclass of the data a weight above 0")
     epoch = 0
     while True:
         rng = np.random.default_rng([seed, epoch])
-        draws = [_draw(i, examples[i], questions, rng, weights or {}) for i in rng.permutation(len(examples))]
+        draws = [_draw(i, examples[i], questions, rng, weights) for i in rng.permutation(usable)]
         window = 16 * batch
         batches: list[list[Draw]] = []
         for start in range(0, len(draws), window):

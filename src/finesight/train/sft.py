@@ -8,18 +8,20 @@ seed alone, so a run killed at any moment goes on from its checkpoint to the sam
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from rich.console import Console
 from rich.progress import track as progress_bar
 
 from finesight.data.atomic import write_text
 from finesight.data.readers import Skipped
 from finesight.errors import InputError
+from finesight.model.coordinates import Coordinates
 from finesight.model.load import LoadedModel, load_model, save_model
 from finesight.model.nano.build import NanoSize, build_nano
 from finesight.model.nano.tokenizer import number_ids, train_tokenizer
@@ -53,15 +55,22 @@ class SftConfig(BaseModel):
     warmup: int = Field(default=50, ge=0)
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
-    subclass_weights: dict[Subclass, float] = {}
+    subclass_weights: dict[Subclass, Annotated[float, Field(ge=0)]] = {}
     ruler_width: float = Field(
         default=8.0, ge=0, description="spread of coordinate targets in thousandths; 0: none"
     )
     dense_weight: float = Field(default=1.0, ge=0, description="weight of nano's dense loss")
     dense_steps: int = Field(default=0, ge=0, description="first steps that train nano's encoder alone")
-    freeze: tuple[Literal["vision"], ...] = ("vision",)
     checkpoint_every: int = Field(default=200, gt=0)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _decoder_is_trained(self) -> SftConfig:
+        if self.dense_steps >= self.steps:
+            raise ValueError(
+                f"dense_steps {self.dense_steps} leaves none of the {self.steps} steps to the decoder"
+            )
+        return self
 
 
 def train_sft(config: SftConfig) -> Path:
@@ -86,6 +95,7 @@ def train_sft(config: SftConfig) -> Path:
         lr=config.learning_rate,
         betas=(0.9, 0.98),
     )
+    _forget_other_run(config)
     resumed = load_checkpoint(config.out, model.family, optimizer)
     begun = resumed.step if resumed else 0
     write_text(config.out / "config.json", config.model_dump_json(indent=2) + "\n")
@@ -166,7 +176,10 @@ def learning_rate(config: SftConfig, step: int) -> float:
 def start_model(config: SftConfig, samples: list[Sample]) -> LoadedModel:
     """The model to train: the one named, or a new nano with a tokenizer of these samples."""
     if config.model:
-        return load_model(config.model)
+        base = load_model(config.model)
+        # The data speaks thousandths, so what is trained on it does, whatever its base spoke.
+        base.description = base.description.model_copy(update={"coordinates": Coordinates.THOUSANDTHS})
+        return base
     texts = (text for s in samples for text in (s.question, s.answer))
     return build_nano(config.nano, train_tokenizer(texts, config.vocabulary), config.seed)
 
@@ -206,4 +219,14 @@ def _cells(grid: torch.Tensor) -> tuple[int, int]:
 
 def _same_config(config: SftConfig) -> bool:
     path = config.out / "config.json"
-    return path.is_file() and SftConfig.model_validate_json(path.read_text(encoding="utf-8")) == config
+    try:
+        return path.is_file() and SftConfig.model_validate_json(path.read_text(encoding="utf-8")) == config
+    except ValidationError:  # of another version
+        return False
+
+
+def _forget_other_run(config: SftConfig) -> None:
+    """Remove what a run with other settings left in the run folder: none of it may pass for this one's."""
+    if not _same_config(config):
+        shutil.rmtree(config.out / "model", ignore_errors=True)
+        clear(config.out)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
@@ -47,15 +47,15 @@ def load_checkpoint(run: Path, model: torch.nn.Module, optimizer: Optimizer) -> 
         saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(saved["model"], strict=False)
         optimizer.load_state_dict(saved["optimizer"])
-    except (RuntimeError, KeyError, ValueError, EOFError) as error:
+    except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
         raise InputError(f"{path}: does not fit this run ({error}); remove {run} to start anew") from error
     return Resumed(int(saved["step"]))
 
 
 def clear(run: Path) -> None:
-    """Forget a finished run's checkpoint; its model folder has all that is needed now."""
+    """Forget a run's checkpoint, a half-written one included."""
     (run / NAME).unlink(missing_ok=True)
-    shutil.rmtree(run / f".{NAME}.part", ignore_errors=True)
+    (run / f".{NAME}.part").unlink(missing_ok=True)
 
 
 def _trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:

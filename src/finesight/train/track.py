@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from finesight.data.atomic import write_text
+
 METRICS = "metrics.jsonl"
 
 
@@ -69,4 +71,4 @@ def read_metrics(run: Path) -> list[dict[str, float]]:
 
 def _keep_until(path: Path, step: int) -> None:
     rows = [row for row in read_metrics(path.parent) if row["step"] <= step]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
