@@ -12,7 +12,7 @@ from finesight.model.chat import encode_all
 from finesight.model.load import LoadedModel
 from finesight.model.tree import Branch
 from finesight.schema.answer import ParseFailure
-from finesight.schema.diagnosis import Finding
+from finesight.schema.diagnosis import Diagnosis
 from finesight.schema.sample import Sample, Subclass
 from finesight.text.parse import parse_assess, parse_detect
 
@@ -22,13 +22,13 @@ IMAGES, SAMPLES = "images", "samples"
 class Example(NamedTuple):
     """One picture with the branches that may be hung behind it.
 
-    findings: what its reference answers say of it, the labels of the dense head; None where they do not say.
+    said: what its reference answers say of it, the labels of the dense head; None where they do not say.
     """
 
     path: Path
     branches: tuple[Branch, ...]
     subclasses: tuple[Subclass, ...]
-    findings: tuple[Finding, ...] | None
+    said: Diagnosis | None
 
 
 def read_folder(folder: Path) -> tuple[list[Sample], list[Skipped]]:
@@ -59,7 +59,7 @@ def make_examples(model: LoadedModel, folder: Path, samples: Iterable[Sample]) -
             path=folder / IMAGES / image,
             branches=tuple(branches[i] for i in group),
             subclasses=tuple(samples[i].subclass for i in group),
-            findings=_findings([samples[i] for i in group]),
+            said=_said([samples[i] for i in group]),
         )
         for image, group in by_image.items()
     ]
@@ -75,15 +75,15 @@ def make_branches(model: LoadedModel, samples: Sequence[Sample]) -> list[Branch]
     ]
 
 
-def _findings(samples: Sequence[Sample]) -> tuple[Finding, ...] | None:
+def _said(samples: Sequence[Sample]) -> Diagnosis | None:
     for sample in samples:
         if sample.subclass is Subclass.ASSESS:
             said = parse_assess(sample.answer)
             if not isinstance(said, ParseFailure):
-                return said.findings
+                return said
     for sample in samples:
         if sample.subclass is Subclass.DIST_DETECT:
             found = parse_detect(sample.answer)
             if not isinstance(found, ParseFailure):
-                return found
+                return Diagnosis(content="", findings=found, level=None)
     return None

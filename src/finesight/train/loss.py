@@ -11,9 +11,11 @@ from torch import Tensor
 
 from finesight.model.nano.vision import Dense
 from finesight.schema.box import SCALE
-from finesight.schema.diagnosis import Finding
+from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.taxonomy import DistortionType
 
+PRESENCE_WEIGHT = 3.0
+"""How much more a distorted cell counts than a clean one, which are ten times as many for most types."""
 _TYPE_INDEX = {t: i for i, t in enumerate(DistortionType)}
 
 
@@ -62,7 +64,8 @@ class DenseLabels(NamedTuple):
     """Labels of the cells of a batch, padded like Dense.
 
     presence, key: (B, N, T) in {0, 1}; severity: (B, N, T) class or -1; box: (B, N, T, 4) shares of the
-    picture; valid: (B, N, T) bool, False on padding and where nothing is known of a picture.
+    picture; valid: (B, N, T) bool, False on padding and where nothing is known of a picture; level: (B,)
+    class or -1.
     """
 
     presence: Tensor
@@ -70,11 +73,10 @@ class DenseLabels(NamedTuple):
     severity: Tensor
     box: Tensor
     valid: Tensor
+    level: Tensor
 
 
-def dense_labels(
-    findings: Sequence[tuple[Finding, ...] | None], grids: Sequence[tuple[int, int]]
-) -> DenseLabels:
+def dense_labels(said: Sequence[Diagnosis | None], grids: Sequence[tuple[int, int]]) -> DenseLabels:
     """What each cell should say: a type is present in the cells whose centre its box holds.
 
     A box too small to hold a centre claims the cell it is centred in; where boxes of one type overlap, the
@@ -88,12 +90,15 @@ def dense_labels(
         torch.full(shape, -1),
         torch.zeros(*shape, 4),
         torch.zeros(shape, dtype=torch.bool),
+        torch.full(shape[:1], -1),
     )
-    for row, (found, (h, w)) in enumerate(zip(findings, grids, strict=True)):
-        if found is None:
+    for row, (diagnosis, (h, w)) in enumerate(zip(said, grids, strict=True)):
+        if diagnosis is None:
             continue
         labels.valid[row, : h * w] = True
-        for finding in sorted(found, key=lambda f: -f.box.area):
+        if diagnosis.level:
+            labels.level[row] = diagnosis.level.rank - 1
+        for finding in sorted(diagnosis.findings, key=lambda f: -f.box.area):
             cells = _cells_of(finding, h, w)
             kind = _TYPE_INDEX[finding.type]
             labels.presence[row, cells, kind] = 1.0
@@ -104,7 +109,7 @@ def dense_labels(
 
 
 def dense_loss(dense: Dense, labels: DenseLabels) -> Tensor:
-    """Scalar loss of the dense head: presence and key (BCE), severity (CE), box (L1 + 1 - GIoU).
+    """Scalar loss of the dense head: presence and key (BCE), severity and level (CE), box (L1 + 1 - GIoU).
 
     GIoU: Rezatofighi et al., arXiv 1902.09630, eq. 1-3.
     """
@@ -112,11 +117,16 @@ def dense_loss(dense: Dense, labels: DenseLabels) -> Tensor:
     present = valid & (labels.presence > 0)
     if not valid.any():
         return dense.presence.sum() * 0.0
-    loss = F.binary_cross_entropy_with_logits(dense.presence[valid], labels.presence[valid])
+    weight = torch.tensor(PRESENCE_WEIGHT)
+    loss = F.binary_cross_entropy_with_logits(
+        dense.presence[valid], labels.presence[valid], pos_weight=weight
+    )
+    if (labels.level >= 0).any():
+        loss = loss + 0.5 * F.cross_entropy(dense.level, labels.level, ignore_index=-1)
     if present.any():
         boxes, targets = dense.box[present], labels.box[present]
-        loss = loss + F.binary_cross_entropy_with_logits(dense.key[present], labels.key[present])
-        loss = loss + F.cross_entropy(dense.severity[present], labels.severity[present])
+        loss = loss + 0.5 * F.binary_cross_entropy_with_logits(dense.key[present], labels.key[present])
+        loss = loss + 0.5 * F.cross_entropy(dense.severity[present], labels.severity[present])
         loss = loss + 2 * F.l1_loss(boxes, targets) + (1 - _giou(boxes, targets)).mean()
     return loss
 

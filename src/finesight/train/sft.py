@@ -159,7 +159,7 @@ class Learner:
 
     def _dense(self, dense: Dense, draws: list[Draw]) -> torch.Tensor:
         grids = [_cells(self.store[self.examples[d.example].path].grid) for d in draws]
-        labels = dense_labels([self.examples[d.example].findings for d in draws], grids)
+        labels = dense_labels([self.examples[d.example].said for d in draws], grids)
         return dense_loss(dense, labels)
 
 

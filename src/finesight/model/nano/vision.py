@@ -1,8 +1,9 @@
 """The vision side of nano: frozen cell statistics, then a trained encoder with a dense head.
 
 The encoder mixes the cells of one picture by attention and is taught by dense labels (what distorts this
-cell, how badly, how far its box reaches). What the dense head believes is written back into the tokens, so
-the decoder has places to copy from instead of having to invent them.
+cell, how badly, how far its box reaches; how good is the picture). What the dense head believes is written
+back into the tokens, cell by cell and as proposals on which cells agree, so that the decoder has places to copy
+from instead of having to invent them.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finesight.schema.taxonomy import DistortionType, Severity
+from finesight.model.nano.proposals import SLOTS, gather_votes, kinds_of, weigh
+from finesight.schema.taxonomy import DistortionType, Level, Severity
 
 TYPES = len(DistortionType)
 SEVERITIES = len(Severity)
+LEVELS = len(Level)
 CENTRE_BANDS = 6
-CORNER_BANDS = 3
+CORNER_BANDS = 6
 POSITION_FEATURES = 4 + 4 * CENTRE_BANDS
 
 
@@ -39,29 +42,41 @@ class Dense(NamedTuple):
     """What the dense head says of every cell and type.
 
     presence: (B, N, T) logits; key: (B, N, T) logits; severity: (B, N, T, 3) logits;
-    box: (B, N, T, 4) xyxy in shares of the picture.
+    box: (B, N, T, 4) xyxy in shares of the picture; level: (B, 5) logits of the picture's quality level.
     """
 
     presence: Tensor
     key: Tensor
     severity: Tensor
     box: Tensor
+    level: Tensor
 
     def belief(self) -> Tensor:
-        """(B, N, BELIEF_FEATURES): bounded numbers for the tokens, each as strong as its type is believed in.
+        """(B, N, T * BELIEF_FEATURES): bounded numbers, each as strong as its type is believed in."""
+        return self._said(self.box).flatten(-2)
+
+    def proposals(self, valid: Tensor) -> Tensor:
+        """(B, SLOTS, PROPOSAL_FEATURES): what cells that agree say together (see `proposals`).
 
         Corners come as Fourier waves, the form in which nano's number tokens begin, so that writing a
         coordinate is close to linear.
         """
+        with torch.no_grad():
+            votes = gather_votes(self.presence.sigmoid(), self.box, valid)
+        said = weigh(votes, self._said(self.box))
+        box = weigh(votes, self.box)
+        kinds = kinds_of(votes, TYPES).to(said)
+        return torch.cat([said, waves(box, CORNER_BANDS) * kinds.sum(-1, keepdim=True), kinds], dim=-1)
+
+    def _said(self, box: Tensor) -> Tensor:
         present = self.presence.sigmoid()[..., None]
-        said = torch.cat(
-            [self.key.sigmoid()[..., None], self.severity.softmax(-1), waves(self.box, CORNER_BANDS)], dim=-1
-        )
-        return torch.cat([present, said * present], dim=-1).flatten(-2)
+        said = torch.cat([self.key.sigmoid()[..., None], self.severity.softmax(-1), box], dim=-1)
+        return torch.cat([present, said * present], dim=-1)
 
 
 DENSE_NUMBERS = TYPES * (1 + 1 + SEVERITIES + 4)
-BELIEF_FEATURES = TYPES * (1 + 1 + SEVERITIES + 8 * CORNER_BANDS)
+BELIEF_FEATURES = 1 + 1 + SEVERITIES + 4
+PROPOSAL_FEATURES = BELIEF_FEATURES + 8 * CORNER_BANDS + TYPES
 
 
 def waves(x: Tensor, bands: int) -> Tensor:
@@ -130,7 +145,11 @@ class CellEncoder(nn.Module):
         self.blocks = nn.ModuleList(EncoderBlock(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.dense = nn.Linear(width, DENSE_NUMBERS)
-        self.tokens = nn.Linear(width + BELIEF_FEATURES + POSITION_FEATURES, out)
+        self.level = nn.Linear(2 * width, LEVELS)
+        self.tokens = nn.Linear(width + TYPES * BELIEF_FEATURES + POSITION_FEATURES, out)
+        self.rate = nn.Linear(LEVELS, out)
+        self.slots = nn.Parameter(torch.randn(SLOTS, out) * 0.1)
+        self.propose = nn.Linear(PROPOSAL_FEATURES, out)
 
     def standardise(self, features: Tensor) -> None:
         """Take mean and scale from (N, features) cells of the training set, so that every number counts."""
@@ -140,7 +159,11 @@ class CellEncoder(nn.Module):
     def forward(self, cells: Cells) -> tuple[Tensor, Dense]:
         """(B, N, out) tokens and the dense view; rows of padding are meaningless in both."""
         x, position, dense = self._see(cells)
-        return self.tokens(torch.cat([x, dense.belief(), position], dim=-1)), dense
+        tokens = self.tokens(torch.cat([x, dense.belief(), position], dim=-1))
+        # The first tokens of a picture carry its proposals too, one each: a list to be read off in order.
+        slots = (self.propose(dense.proposals(cells.valid)) + self.slots)[:, : tokens.shape[1]]
+        tokens = tokens + F.pad(slots, (0, 0, 0, tokens.shape[1] - slots.shape[1]))
+        return tokens + self.rate(dense.level.softmax(-1))[:, None], dense
 
     def look(self, cells: Cells) -> Dense:
         """The dense view alone."""
@@ -153,13 +176,22 @@ class CellEncoder(nn.Module):
         for block in self.blocks:
             x = block(x, cells.valid)
         x = self.norm(x)
-        return x, position, self._dense(x, cells.centres)
+        return x, position, self._dense(x, cells)
 
-    def _dense(self, x: Tensor, centres: Tensor) -> Dense:
+    def _dense(self, x: Tensor, cells: Cells) -> Dense:
         numbers = self.dense(x).unflatten(-1, (TYPES, -1))
         presence, key, severity, reach = numbers.split([1, 1, SEVERITIES, 4], dim=-1)
         # A box is read as four reaches from the cell's centre: left, up, right, down, all positive.
         reach = F.softplus(reach - 1.0)
-        centre = centres[..., None, :2]
+        centre = cells.centres[..., None, :2]
         box = torch.cat([centre - reach[..., :2], centre + reach[..., 2:]], dim=-1).clamp(0, 1)
-        return Dense(presence.squeeze(-1), key.squeeze(-1), severity, box)
+        return Dense(
+            presence.squeeze(-1), key.squeeze(-1), severity, box, self.level(_pooled(x, cells.valid))
+        )
+
+
+def _pooled(x: Tensor, valid: Tensor) -> Tensor:
+    """(B, N, W) to (B, 2 W): mean and maximum over the cells that are there."""
+    there = valid[..., None]
+    mean = (x * there).sum(1) / there.sum(1)
+    return torch.cat([mean, x.masked_fill(~there, -torch.inf).amax(1)], dim=-1)
