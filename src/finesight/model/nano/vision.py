@@ -1,6 +1,6 @@
 """The vision side of nano: frozen cell statistics, then a trained encoder with a dense head.
 
-The encoder mixes the cells of one picture by attention and is taught by dense labels: what distorts this cell,
+The encoder mixes the cells of a picture by attention and is taught by dense labels: what distorts this cell,
 how badly, how far its box reaches; how good is the picture. What the dense head believes is written back into
 the tokens, cell by cell and as proposals on which cells agree, so that the decoder has places to copy from
 instead of having to invent them.
