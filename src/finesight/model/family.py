@@ -16,6 +16,9 @@ from finesight.errors import ModelError
 from finesight.model.nano.vision import Dense
 from finesight.model.tree import Layout
 from finesight.model.vision import VisionInput
+from finesight.schema.diagnosis import Diagnosis
+
+Hints = Sequence[Diagnosis | None] | None
 
 
 class ImageFeatures(NamedTuple):
@@ -84,8 +87,8 @@ class Family(nn.Module):
             for i, cells in enumerate(out.pooler_output)
         ]
 
-    def tokens(self, features: Sequence[ImageFeatures]) -> ImageTokens:
-        """Decoder inputs from kept features."""
+    def tokens(self, features: Sequence[ImageFeatures], hints: Hints = None) -> ImageTokens:
+        """Decoder inputs from kept features; hints are for nano alone (see its encoder)."""
         depth = len(features[0].deep)
         return ImageTokens(
             torch.cat([f.cells for f in features]),
@@ -146,9 +149,9 @@ class Family(nn.Module):
         out: Tensor = self.model.lm_head(hidden)
         return out
 
-    def forward(self, layout: Layout, features: Sequence[ImageFeatures]) -> Answers:
+    def forward(self, layout: Layout, features: Sequence[ImageFeatures], hints: Hints = None) -> Answers:
         """Logits of the answer tokens of a batch of trees, one picture's features a tree."""
-        images = self.tokens(features)
+        images = self.tokens(features, hints)
         hidden = self.hidden(layout.ids, layout.positions, layout.mask, images)
         rows, columns = layout.predictors
         return Answers(self.logits(hidden[rows, columns]), images.dense)
@@ -174,8 +177,8 @@ class NanoFamily(Family):
         cells = visual.cell_features(pixels, grids)
         return [ImageFeatures(c, (), g) for c, g in zip(cells, grids, strict=True)]
 
-    def tokens(self, features: Sequence[ImageFeatures]) -> ImageTokens:
-        tokens, dense = self.model.model.visual.encode(*self._cells(features))
+    def tokens(self, features: Sequence[ImageFeatures], hints: Hints = None) -> ImageTokens:
+        tokens, dense = self.model.model.visual.encode(*self._cells(features), hints)
         return ImageTokens(torch.cat(tokens), [], dense)
 
     def look(self, features: Sequence[ImageFeatures]) -> Dense:

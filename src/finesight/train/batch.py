@@ -16,10 +16,11 @@ from finesight.train.features import FeatureStore
 
 
 class Draw(NamedTuple):
-    """One picture of a step and which of its branches are asked, by index."""
+    """One picture of a step, which of its branches are asked (by index), and whether nano is given a hint."""
 
     example: int
     branches: tuple[int, ...]
+    hinted: bool = False
 
 
 def steps(
@@ -28,6 +29,7 @@ def steps(
     questions: int,
     seed: int,
     weights: Mapping[Subclass, float] | None = None,
+    hinted: float = 0.0,
 ) -> Iterator[list[Draw]]:
     """Endless batches of draws, epoch after epoch; every picture with a question to draw comes once an epoch.
 
@@ -37,6 +39,7 @@ def steps(
     Args:
         batch: pictures a step. questions: branches a picture, drawn without repetition.
         weights: relative chance of a subclass to be drawn; 1 where it is not named.
+        hinted: share of the pictures whose draw is marked as hinted.
 
     Raises:
         InputError: no picture has a question with a chance.
@@ -49,6 +52,8 @@ def steps(
     while True:
         rng = np.random.default_rng([seed, epoch])
         draws = [_draw(i, examples[i], questions, rng, weights) for i in rng.permutation(usable)]
+        told = rng.random(len(draws)) < hinted
+        draws = [draw._replace(hinted=bool(hint)) for draw, hint in zip(draws, told, strict=True)]
         window = 16 * batch
         batches: list[list[Draw]] = []
         for start in range(0, len(draws), window):

@@ -39,11 +39,14 @@ class Ruler:
 
 
 def answer_loss(logits: Tensor, targets: Tensor, ruler: Ruler | None = None) -> Tensor:
-    """Cross-entropy of each answer token.
+    """Loss of each answer token: cross-entropy, or for numbers the divergence from a soft target.
+
+    Both are 0 for a perfect answer; the divergence leaves out the entropy of the target, which no answer
+    can do anything about.
 
     Args:
         logits: (A, V). targets: (A,) ids.
-        ruler: where given, number tokens are scored against its soft targets.
+        ruler: where given, number tokens are held against its soft targets (Kullback-Leibler).
 
     Returns:
         (A,) losses in nats.
@@ -56,7 +59,7 @@ def answer_loss(logits: Tensor, targets: Tensor, ruler: Ruler | None = None) -> 
     if not rows.any():
         return losses
     log_probabilities = F.log_softmax(logits[rows], dim=-1)[:, ruler.ids]
-    soft = -(ruler.soft_targets(values[rows]) * log_probabilities).sum(-1)
+    soft = F.kl_div(log_probabilities, ruler.soft_targets(values[rows]), reduction="none").sum(-1)
     return losses.masked_scatter(rows, soft)
 
 

@@ -60,6 +60,9 @@ class SftConfig(BaseModel):
         default=8.0, ge=0, description="spread of coordinate targets in thousandths; 0: none"
     )
     dense_weight: float = Field(default=1.0, ge=0, description="weight of nano's dense loss")
+    hinted: float = Field(
+        default=0.5, ge=0, le=1, description="share of pictures whose findings nano's decoder is told"
+    )
     dense_steps: int = Field(default=0, ge=0, description="first steps that train nano's encoder alone")
     checkpoint_every: int = Field(default=200, gt=0)
     seed: int = Field(default=0, ge=0)
@@ -102,7 +105,9 @@ def train_sft(config: SftConfig) -> Path:
 
     model.family.train()
     learner = Learner(config, model, examples, store)
-    plan = steps(examples, config.batch, config.questions, config.seed, config.subclass_weights)
+    plan = steps(
+        examples, config.batch, config.questions, config.seed, config.subclass_weights, config.hinted
+    )
     with Track(config.out, "training", config.steps, begun) as track:
         for step, draws in zip(range(1, config.steps + 1), plan, strict=False):
             if step <= begun:
@@ -151,7 +156,8 @@ class Learner:
         if dense_only:
             return {"dense": self._dense(self.model.family.look(features), draws)}
         layout = lay_out(make_trees(self.model, self.examples, draws, self.store))
-        answers = self.model.family(layout, features)
+        hints = [self.examples[d.example].said if d.hinted else None for d in draws]
+        answers = self.model.family(layout, features, hints)
         losses = {"loss": answer_loss(answers.logits, layout.targets, self.ruler).mean()}
         if answers.dense is not None and self.config.dense_weight > 0:
             losses["dense"] = self.config.dense_weight * self._dense(answers.dense, draws)

@@ -13,7 +13,9 @@ from finesight.model.load import LoadedModel, ModelDescription, assemble
 from finesight.model.nano.modeling import NanoConfig, NanoForConditionalGeneration
 from finesight.model.nano.tokenizer import number_ids
 from finesight.model.nano.trunk import pretrained_trunk_state
+from finesight.model.nano.vision import NUMBER_FEATURES, number_features
 from finesight.model.vision import ResizePolicy
+from finesight.schema.box import SCALE
 
 
 class NanoSize(BaseModel):
@@ -26,7 +28,7 @@ class NanoSize(BaseModel):
     heads: int = Field(default=3, gt=0)
     encoder_layers: int = Field(default=2, ge=0)
     max_pixels: int = Field(default=448 * 448, description="pictures are shrunk to this area")
-    min_pixels: int = Field(default=112 * 112, gt=0, description="pictures are enlarged to this area")
+    min_pixels: int = Field(default=224 * 224, gt=0, description="pictures are enlarged to this area")
 
     @model_validator(mode="after")
     def _fitting(self) -> NanoSize:
@@ -91,12 +93,11 @@ def _sections(head_dim: int) -> list[int]:
 
 @torch.no_grad()
 def _order_numbers(model: Any, ids: dict[int, int]) -> None:
-    """Give number tokens embeddings that know their order: near numbers start near each other."""
+    """Begin number tokens in their order (near numbers near each other), and the encoder's numbers alike."""
     table = model.model.language_model.embed_tokens.weight
-    values = torch.tensor(list(ids)) / 1000.0
-    bands = 2.0 ** torch.arange(8) * math.pi
-    angles = values[:, None] * bands
-    waves = torch.cat([values[:, None], angles.sin(), angles.cos()], dim=1)
-    mixing = torch.randn(waves.shape[1], table.shape[1]) / math.sqrt(waves.shape[1])
+    features = number_features(torch.tensor(list(ids)) / SCALE)
+    mixing = torch.randn(NUMBER_FEATURES, table.shape[1]) / math.sqrt(NUMBER_FEATURES)
     scale = float(table.std())
-    table[list(ids.values())] = waves @ mixing * scale + 0.3 * table[list(ids.values())]
+    table[list(ids.values())] = features @ mixing * scale + 0.3 * table[list(ids.values())]
+    # The encoder writes its numbers the same way, loud enough to be heard beside what else a token carries.
+    model.model.visual.encoder.number.weight.copy_(mixing.T / 2)

@@ -3,6 +3,7 @@
 transformers reads the class annotation `config:` at run time, so annotations are not postponed here.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -19,6 +20,7 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
 
 from finesight.model.nano.trunk import CELL_FEATURES, CELL_PX, Trunk
 from finesight.model.nano.vision import CellEncoder, Dense, pad_cells
+from finesight.schema.diagnosis import Diagnosis
 
 
 class NanoVisionConfig(Qwen2_5_VLVisionConfig):
@@ -87,9 +89,14 @@ class NanoVision(Qwen2_5_VLPreTrainedModel):
         merge = self.spatial_merge_size
         return [(int(h) // merge, int(w) // merge) for _, h, w in grid_thw.tolist()]
 
-    def encode(self, features: list[Tensor], grids: list[tuple[int, int]]) -> tuple[list[Tensor], Dense]:
+    def encode(
+        self,
+        features: list[Tensor],
+        grids: list[tuple[int, int]],
+        hints: Sequence[Diagnosis | None] | None = None,
+    ) -> tuple[list[Tensor], Dense]:
         """Tokens of each picture, (cells, hidden), and the dense view of the padded batch."""
-        tokens, dense = self.encoder(pad_cells(features, grids))
+        tokens, dense = self.encoder(pad_cells(features, grids), hints)
         return [t[: len(f)] for t, f in zip(tokens, features, strict=True)], dense
 
     def look(self, features: list[Tensor], grids: list[tuple[int, int]]) -> Dense:

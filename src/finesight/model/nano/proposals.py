@@ -7,12 +7,17 @@ differentiable.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from finesight.schema.box import SCALE
+from finesight.schema.diagnosis import Diagnosis
+from finesight.schema.taxonomy import DistortionType, Severity
 
 Array = NDArray[np.float32]
 
@@ -23,6 +28,36 @@ SAME = 0.45
 """Votes whose boxes overlap by this IoU are for the same distortion."""
 SUPPORT = 0.12
 """A proposal needs votes worth this share of the cells in its box."""
+
+
+KINDS = list(DistortionType)
+WHAT_FEATURES = len(KINDS) + 2 + len(Severity)
+
+
+class Proposals(NamedTuple):
+    """What is proposed of each picture, zero in empty slots.
+
+    what: (B, SLOTS, WHAT_FEATURES): one-hot type, presence, key and severity, each a probability.
+    box: (B, SLOTS, 4) xyxy in shares of the picture.
+    """
+
+    what: Tensor
+    box: Tensor
+
+    def hinted(self, hints: Sequence[Diagnosis | None]) -> Proposals:
+        """These proposals, but the true findings for the pictures that have a hint."""
+        what, box = self.what.clone(), self.box.clone()
+        for row, hint in enumerate(hints):
+            if hint is None:
+                continue
+            what[row], box[row] = 0.0, 0.0
+            for slot, finding in enumerate(hint.findings[:SLOTS]):
+                kind = KINDS.index(finding.type)
+                severity = len(KINDS) + 1 + finding.severity.rank
+                what[row, slot, [kind, len(KINDS), severity]] = 1.0
+                what[row, slot, len(KINDS) + 1] = float(finding.key)
+                box[row, slot] = torch.tensor(finding.box.xyxy) / SCALE
+        return Proposals(what, box)
 
 
 class Vote(NamedTuple):

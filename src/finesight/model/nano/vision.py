@@ -9,20 +9,30 @@ instead of having to invent them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finesight.model.nano.proposals import SLOTS, gather_votes, kinds_of, weigh
+from finesight.model.nano.proposals import (
+    SLOTS,
+    WHAT_FEATURES,
+    Proposals,
+    gather_votes,
+    kinds_of,
+    weigh,
+)
+from finesight.schema.diagnosis import Diagnosis
 from finesight.schema.taxonomy import DistortionType, Level, Severity
 
 TYPES = len(DistortionType)
 SEVERITIES = len(Severity)
 LEVELS = len(Level)
 CENTRE_BANDS = 6
-CORNER_BANDS = 6
+NUMBER_BANDS = 8
+NUMBER_FEATURES = 1 + 2 * NUMBER_BANDS
 POSITION_FEATURES = 4 + 4 * CENTRE_BANDS
 
 
@@ -53,30 +63,22 @@ class Dense(NamedTuple):
 
     def belief(self) -> Tensor:
         """(B, N, T * BELIEF_FEATURES): bounded numbers, each as strong as its type is believed in."""
-        return self._said(self.box).flatten(-2)
+        present = self.presence.sigmoid()[..., None]
+        said = torch.cat([self.key.sigmoid()[..., None], self.severity.softmax(-1), self.box], dim=-1)
+        return torch.cat([present, said * present], dim=-1).flatten(-2)
 
-    def proposals(self, valid: Tensor) -> Tensor:
-        """(B, SLOTS, PROPOSAL_FEATURES): what cells that agree say together (see `proposals`).
-
-        Corners come as Fourier waves, the form in which nano's number tokens begin, so that writing a
-        coordinate is close to linear.
-        """
+    def proposals(self, valid: Tensor) -> Proposals:
+        """What cells that agree say together."""
         with torch.no_grad():
             votes = gather_votes(self.presence.sigmoid(), self.box, valid)
-        said = weigh(votes, self._said(self.box))
-        box = weigh(votes, self.box)
-        kinds = kinds_of(votes, TYPES).to(said)
-        return torch.cat([said, waves(box, CORNER_BANDS) * kinds.sum(-1, keepdim=True), kinds], dim=-1)
-
-    def _said(self, box: Tensor) -> Tensor:
         present = self.presence.sigmoid()[..., None]
-        said = torch.cat([self.key.sigmoid()[..., None], self.severity.softmax(-1), box], dim=-1)
-        return torch.cat([present, said * present], dim=-1)
+        said = torch.cat([present, self.key.sigmoid()[..., None], self.severity.softmax(-1)], dim=-1)
+        what = torch.cat([kinds_of(votes, TYPES).to(said), weigh(votes, said)], dim=-1)
+        return Proposals(what, weigh(votes, self.box))
 
 
 DENSE_NUMBERS = TYPES * (1 + 1 + SEVERITIES + 4)
 BELIEF_FEATURES = 1 + 1 + SEVERITIES + 4
-PROPOSAL_FEATURES = BELIEF_FEATURES + 8 * CORNER_BANDS + TYPES
 
 
 def waves(x: Tensor, bands: int) -> Tensor:
@@ -105,6 +107,11 @@ def _centres(grid: tuple[int, int]) -> Tensor:
 def position_features(centres: Tensor) -> Tensor:
     """(..., 4) centres and sizes to (..., POSITION_FEATURES): the numbers and Fourier bands of the centre."""
     return torch.cat([centres, waves(centres[..., :2], CENTRE_BANDS)], dim=-1)
+
+
+def number_features(x: Tensor) -> Tensor:
+    """(...) shares of the picture to (..., NUMBER_FEATURES), the form in which number tokens begin."""
+    return torch.cat([x[..., None], waves(x[..., None], NUMBER_BANDS)], dim=-1)
 
 
 class EncoderBlock(nn.Module):
@@ -148,26 +155,41 @@ class CellEncoder(nn.Module):
         self.level = nn.Linear(2 * width, LEVELS)
         self.tokens = nn.Linear(width + TYPES * BELIEF_FEATURES + POSITION_FEATURES, out)
         self.rate = nn.Linear(LEVELS, out)
-        self.slots = nn.Parameter(torch.randn(SLOTS, out) * 0.1)
-        self.propose = nn.Linear(PROPOSAL_FEATURES, out)
+        self.slots = nn.Parameter(torch.randn(SLOTS, 4, out) * 0.1)
+        self.propose = nn.Linear(WHAT_FEATURES, out)
+        self.number = nn.Linear(NUMBER_FEATURES, out, bias=False)
 
     def standardise(self, features: Tensor) -> None:
         """Take mean and scale from (N, features) cells of the training set, so that every number counts."""
         self.feature_mean.copy_(features.mean(0))
         self.feature_scale.copy_(1 / features.std(0).clamp_min(1e-3))
 
-    def forward(self, cells: Cells) -> tuple[Tensor, Dense]:
-        """(B, N, out) tokens and the dense view; rows of padding are meaningless in both."""
+    def forward(self, cells: Cells, hints: Sequence[Diagnosis | None] | None = None) -> tuple[Tensor, Dense]:
+        """(B, N, out) tokens and the dense view; rows of padding are meaningless in both.
+
+        Args:
+            hints: true diagnoses to be told instead of the own proposals, None for the pictures without.
+        """
         x, position, dense = self._see(cells)
         tokens = self.tokens(torch.cat([x, dense.belief(), position], dim=-1))
-        # The first tokens of a picture carry its proposals too, one each: a list to be read off in order.
-        slots = (self.propose(dense.proposals(cells.valid)) + self.slots)[:, : tokens.shape[1]]
-        tokens = tokens + F.pad(slots, (0, 0, 0, tokens.shape[1] - slots.shape[1]))
+        proposals = dense.proposals(cells.valid)
+        written = self._write(proposals.hinted(hints) if hints else proposals)[:, : tokens.shape[1]]
+        tokens = tokens + F.pad(written, (0, 0, 0, tokens.shape[1] - written.shape[1]))
         return tokens + self.rate(dense.level.softmax(-1))[:, None], dense
 
     def look(self, cells: Cells) -> Dense:
         """The dense view alone."""
         return self._see(cells)[2]
+
+    def _write(self, proposals: Proposals) -> Tensor:
+        """(B, 4 SLOTS, out): what the first tokens of a picture carry beside their cells.
+
+        One token a coordinate: to write a box the decoder looks up four tokens and copies them.
+        """
+        there = proposals.what.amax(-1)[..., None, None] > 0
+        said = self.propose(proposals.what)[:, :, None] + self.number(number_features(proposals.box))
+        written: Tensor = (said * there + self.slots).flatten(1, 2)
+        return written
 
     def _see(self, cells: Cells) -> tuple[Tensor, Tensor, Dense]:
         features = ((cells.features - self.feature_mean) * self.feature_scale).clamp(-6, 6)
