@@ -68,11 +68,9 @@ class SftConfig(BaseModel):
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
-    def _decoder_is_trained(self) -> SftConfig:
-        if self.dense_steps >= self.steps:
-            raise ValueError(
-                f"dense_steps {self.dense_steps} leaves none of the {self.steps} steps to the decoder"
-            )
+    def _enough_steps(self) -> SftConfig:
+        if self.dense_steps > self.steps:
+            raise ValueError(f"dense_steps {self.dense_steps} is more than steps {self.steps}")
         return self
 
 
