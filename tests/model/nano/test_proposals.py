@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from finesight.model.nano.proposals import (
+    KINDS,
+    SLOTS,
+    WHAT_FEATURES,
+    Proposals,
+    gather_votes,
+    kinds_of,
+    weigh,
+)
+from finesight.schema.box import Box
+from finesight.schema.diagnosis import Diagnosis, Finding
+from finesight.schema.taxonomy import DistortionType, Severity
+
+CELLS = 16
+LEFT, RIGHT = (0.0, 0.0, 0.4, 0.5), (0.6, 0.5, 1.0, 1.0)
+
+
+def votes_for(*claims: tuple[int, int, tuple[float, ...], float]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Presence and boxes of one picture of 16 cells, where (cell, type, box, probability) claim something."""
+    presence, box = torch.full((1, CELLS, 10), 0.01), torch.zeros(1, CELLS, 10, 4)
+    for cell, kind, corners, probability in claims:
+        presence[0, cell, kind] = probability
+        box[0, cell, kind] = torch.tensor(corners)
+    return presence, box
+
+
+def proposed(presence: torch.Tensor, box: torch.Tensor) -> tuple[list[int], list[list[float]]]:
+    """Types and boxes of what is proposed of the one picture."""
+    votes = gather_votes(presence, box, torch.ones(1, CELLS, dtype=torch.bool))
+    boxes = weigh(votes, box)[0, : len(votes[0])]
+    return [vote.kind for vote in votes[0]], boxes.tolist()
+
+
+def test_cells_that_agree_are_one_distortion_and_its_box_their_weighted_mean():
+    shifted = tuple(v + 0.04 for v in LEFT)
+    kinds, boxes = proposed(*votes_for((0, 9, LEFT, 0.6), (1, 9, shifted, 0.9), (2, 9, LEFT, 0.9)))
+    assert kinds == [9]
+    expected = [v + 0.04 * 0.9 / 2.4 for v in LEFT]
+    assert boxes[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_boxes_that_lie_apart_and_types_that_differ_are_several():
+    claims = [(i, 9, LEFT, 0.9) for i in range(3)]
+    claims += [(i, 9, RIGHT, 0.8) for i in range(3, 6)]
+    claims += [(i, 2, LEFT, 0.7) for i in range(3)]
+    kinds, boxes = proposed(*votes_for(*claims))
+    # By type first, then in reading order, as the answers are written.
+    assert kinds == [2, 9, 9]
+    assert boxes == [pytest.approx(LEFT), pytest.approx(LEFT), pytest.approx(RIGHT)]
+
+
+def test_nothing_believed_is_nothing_proposed():
+    presence, box = votes_for((0, 3, LEFT, 0.49))
+    assert proposed(presence, box) == ([], [])
+    votes = gather_votes(presence, box, torch.ones(1, CELLS, dtype=torch.bool))
+    assert not weigh(votes, box).any()
+    assert not kinds_of(votes, 10).any()
+
+
+def test_one_cell_does_not_carry_a_large_box():
+    assert proposed(*votes_for((5, 4, (0.0, 0.0, 1.0, 1.0), 0.9))) == ([], [])
+    kinds, _ = proposed(*votes_for(*((i, 4, (0.0, 0.0, 1.0, 1.0), 0.9) for i in range(4))))
+    assert kinds == [4]
+
+
+def test_padding_has_no_vote():
+    presence, box = votes_for((0, 9, LEFT, 0.9), (1, 9, LEFT, 0.9), (15, 2, LEFT, 1.0), (14, 2, LEFT, 1.0))
+    valid = torch.ones(1, CELLS, dtype=torch.bool)
+    valid[0, 14:] = False
+    assert [vote.kind for vote in gather_votes(presence, box, valid)[0]] == [9]
+
+
+def test_there_are_never_more_than_there_are_slots_and_the_strongest_stay():
+    claims = [
+        (i, kind, (0.02 * i, 0.0, 0.02 * i + 0.01, 0.1), 0.6) for i in range(CELLS) for kind in range(5)
+    ]
+    claims += [(i, 9, LEFT, 1.0) for i in range(CELLS)]
+    kinds, _ = proposed(*votes_for(*claims))
+    assert len(kinds) == SLOTS
+    assert 9 in kinds
+
+
+def test_what_a_proposal_says_is_differentiable():
+    presence, box = votes_for(*((i, 9, LEFT, 0.8) for i in range(3)))
+    votes = gather_votes(presence, box, torch.ones(1, CELLS, dtype=torch.bool))
+    box.requires_grad_()
+    weigh(votes, box)[0, 0].sum().backward()
+    assert box.grad is not None
+    torch.testing.assert_close(box.grad[0, :3, 9], torch.full((3, 4), 1 / 3))
+    assert not box.grad[0, 3:].any()
+
+
+def test_a_hint_takes_the_place_of_all_proposals_of_its_picture():
+    own = Proposals(torch.rand(2, SLOTS, WHAT_FEATURES), torch.rand(2, SLOTS, 4))
+    noise = Finding(
+        type=DistortionType.NOISE, severity=Severity.MODERATE, box=Box.of(1, 200, 700, 900), key=True
+    )
+    dark = Finding(type=DistortionType.UNDEREXPOSURE, severity=Severity.MINOR, box=Box.of(0, 0, 1000, 1000))
+    told = own.hinted([None, Diagnosis(content="", findings=(noise, dark), level=None)])
+    assert torch.equal(told.what[0], own.what[0])
+    assert torch.equal(told.box[0], own.box[0])
+    for slot, finding, key in ((0, dark, 0.0), (1, noise, 1.0)):
+        hot = [0.0] * WHAT_FEATURES
+        hot[KINDS.index(finding.type)] = 1.0
+        hot[10:12] = [1.0, key]
+        hot[12 + finding.severity.rank - 1] = 1.0
+        assert told.what[1, slot].tolist() == hot
+        assert told.box[1, slot].tolist() == pytest.approx([v / 1000 for v in finding.box.xyxy])
+    assert not told.what[1, 2:].any()
+    assert not told.box[1, 2:].any()
+
+
+def test_a_hint_with_more_findings_than_slots_is_cut_to_them():
+    many = tuple(
+        Finding(type=DistortionType.NOISE, severity=Severity.MINOR, box=Box.of(i, 0, i + 10, 10))
+        for i in range(20)
+    )
+    empty = Proposals(torch.zeros(1, SLOTS, WHAT_FEATURES), torch.zeros(1, SLOTS, 4))
+    told = empty.hinted([Diagnosis(content="", findings=many, level=None)])
+    assert int((told.what[..., KINDS.index(DistortionType.NOISE)] == 1).sum()) == SLOTS

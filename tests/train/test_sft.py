@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from finesight.errors import InputError
+from finesight.model.coordinates import Coordinates
+from finesight.model.generate import TreeGenerator
+from finesight.model.load import load_model, save_model
+from finesight.model.nano.trunk import pretrained_trunk_state
+from finesight.model.protocol import Request
+from finesight.train import sft
+from finesight.train.sft import SftConfig, learning_rate, train_sft
+from finesight.train.track import read_metrics
+
+TRAINING = (
+    "import sys; from pathlib import Path; from finesight.train.sft import *; torch.set_num_threads(1);"
+)
+RUN = TRAINING + "train_sft(SftConfig.model_validate_json(Path(sys.argv[1]).read_text()))"
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(load_model(folder).family.state_dict())
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(scope="module")
+def finished(training_set, tmp_path_factory, settings_for):
+    """The config of a run of 30 steps, the first 8 for the encoder alone, that has been done."""
+    out = tmp_path_factory.mktemp("run")
+    config = settings_for(training_set, out, steps=30, dense_steps=8, questions=4)
+    assert train_sft(config) == out / "model"
+    return config
+
+
+def test_the_loss_falls(finished):
+    rows = read_metrics(finished.out)
+    answer = [row["loss"] for row in rows if "loss" in row]
+    dense = [row["dense"] for row in rows]
+    assert sum(answer[-5:]) < 0.7 * sum(answer[:5])
+    assert sum(dense[-5:]) < 0.9 * sum(dense[:5])
+
+
+def test_metrics_have_a_full_row_for_every_step(finished):
+    rows = read_metrics(finished.out)
+    assert [row["step"] for row in rows] == list(range(1, 31))
+    always = {"step", "dense", "learning_rate", "gradient_norm", "samples_per_s", "seconds"}
+    assert all(set(row) == always | ({"loss"} if row["step"] > 8 else set()) for row in rows)
+    assert all(math.isfinite(value) for row in rows for value in row.values())
+    assert [row["learning_rate"] for row in rows] == [
+        round(learning_rate(finished, s), 6) for s in range(1, 31)
+    ]
+
+
+def test_the_frozen_trunk_is_the_published_one_bit_for_bit(finished):
+    state = load_model(finished.out / "model").family.model.model.visual.trunk.state_dict()
+    assert same(state, pretrained_trunk_state())
+
+
+def test_the_run_folder_holds_config_metrics_features_and_model(finished):
+    names = {path.name for path in finished.out.iterdir()}
+    assert names == {"config.json", "metrics.jsonl", "features", "model"}
+    assert SftConfig.model_validate_json((finished.out / "config.json").read_text()) == finished
+
+
+def test_the_trained_model_answers(finished, make_noise):
+    model = load_model(finished.out / "model")
+    ((completion,),) = TreeGenerator(model, max_new_tokens=5).generate([Request(make_noise(0), ("What?",))])
+    assert len(completion.logprobs) <= 5
+
+
+def test_a_finished_run_is_not_repeated(finished, monkeypatch):
+    monkeypatch.setattr(sft, "start_model", None)
+    assert train_sft(finished) == finished.out / "model"
+
+
+def test_only_what_is_trained_is_in_the_optimiser(training_set, settings_for, tmp_path, monkeypatch):
+    groups = []
+    plain = torch.optim.AdamW
+
+    def recorded(parameters, **settings):
+        groups.extend(parameters)
+        return plain(parameters, **settings)
+
+    monkeypatch.setattr(sft.torch.optim, "AdamW", recorded)
+    monkeypatch.setattr(sft, "save_model", lambda model, target: groups.append(model))
+    train_sft(settings_for(training_set, tmp_path, steps=2))
+    decayed, plain_ones, model = groups
+    optimised = {id(p) for group in (decayed, plain_ones) for p in group["params"]}
+    named = dict(model.family.named_parameters())
+    assert optimised == {id(p) for name, p in named.items() if ".trunk." not in name}
+    assert not any(p.requires_grad for name, p in named.items() if ".trunk." in name)
+    assert (decayed["weight_decay"], plain_ones["weight_decay"]) == (0.01, 0.0)
+    assert all(p.ndim > 1 for p in decayed["params"])
+    assert all(p.ndim <= 1 for p in plain_ones["params"])
+
+
+def test_a_killed_run_goes_on_to_the_weights_of_an_undisturbed_one(training_set, settings_for, tmp_path):
+    def config_in(folder: Path) -> SftConfig:
+        return settings_for(
+            training_set, tmp_path / folder, steps=40, checkpoint_every=3, dense_steps=4, seed=5
+        )
+
+    killed = config_in(Path("killed"))
+    file = tmp_path / "killed.json"
+    file.write_text(killed.model_dump_json())
+    child = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(file)],
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    while len(read_metrics(killed.out)) < 8:
+        assert child.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    reached = len(read_metrics(killed.out))
+    assert 8 <= reached < 40
+    assert not (killed.out / "model").exists()
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        train_sft(killed)
+        whole = config_in(Path("whole"))
+        train_sft(whole)
+    finally:
+        torch.set_num_threads(threads)
+    assert same(weights(killed.out / "model"), weights(whole.out / "model"))
+    rows, undisturbed = read_metrics(killed.out), read_metrics(whole.out)
+    timing = {"seconds", "samples_per_s"}
+    assert [{k: v for k, v in r.items() if k not in timing} for r in rows] == [
+        {k: v for k, v in r.items() if k not in timing} for r in undisturbed
+    ]
+    # It did go on: the seconds begin anew at the checkpoint, which is at most three steps back.
+    begins = [b["step"] for a, b in pairwise(rows) if b["seconds"] < a["seconds"]]
+    assert len(begins) == 1
+    assert reached - 3 <= begins[0] - 1 <= reached
+
+
+def test_a_run_with_other_settings_in_the_same_folder_starts_anew(
+    training_set, settings_for, tmp_path, monkeypatch
+):
+    train_sft(settings_for(training_set, tmp_path, steps=3))
+    before = weights(tmp_path / "model")
+    other = settings_for(training_set, tmp_path, steps=3, seed=1)
+
+    class Killed(Exception):
+        pass
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sft.Learner, "losses", kill)
+        with pytest.raises(Killed):
+            train_sft(other)
+    # The model of the first run must not be taken for that of the second, which was cut short.
+    train_sft(other)
+    assert not same(before, weights(tmp_path / "model"))
+    assert [row["step"] for row in read_metrics(tmp_path)] == [1, 2, 3]
+
+
+def test_what_cannot_be_read_is_named_and_skipped(data, settings_for, tmp_path, capsys):
+    pictures = sorted((data / "images").iterdir())
+    pictures[0].write_bytes(b"rubbish")
+    pictures[1].unlink()
+    combined = data / "samples" / "combined.json"
+    records = json.loads(combined.read_text())
+    combined.write_text(json.dumps([{"image": 3}, *records]))
+    train_sft(settings_for(data, tmp_path / "run", steps=2))
+    said = capsys.readouterr()
+    text = " ".join(said.err.replace("\n", "").split())
+    assert pictures[0].name in text
+    assert pictures[1].name in text
+    assert "record 0" in text
+    assert said.out == ""
+    assert (tmp_path / "run" / "model" / "config.json").is_file()
+
+
+def test_a_set_without_a_readable_picture_is_an_error(data, settings_for, tmp_path):
+    for path in (data / "images").iterdir():
+        path.write_bytes(b"rubbish")
+    with pytest.raises(InputError, match="none of its 12 pictures can be read"):
+        train_sft(settings_for(data, tmp_path / "run"))
+
+
+def test_training_goes_on_from_a_saved_qwen_and_leaves_its_vision_tower_alone(
+    tiny, training_set, settings_for, tmp_path
+):
+    base = tiny("qwen2_5_vl")
+    save_model(base, tmp_path / "base")
+    description = json.loads((tmp_path / "base" / "finesight.json").read_text())
+    (tmp_path / "base" / "finesight.json").write_text(json.dumps(description | {"coordinates": "pixels"}))
+    config = settings_for(
+        training_set, tmp_path / "run", model=str(tmp_path / "base"), steps=3, batch=2, learning_rate=1e-4
+    )
+    trained = load_model(train_sft(config))
+    before, after = base.family.state_dict(), trained.family.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert not [name for name in moved if "visual" in name]
+    assert any("language_model" in name for name in moved)
+    # It was taught in thousandths, so it speaks them, whatever its base did.
+    assert trained.description.coordinates is Coordinates.THOUSANDTHS
+    assert all(set(row) >= {"loss"} and "dense" not in row for row in read_metrics(tmp_path / "run"))
+
+
+def test_a_model_without_a_dense_head_cannot_begin_with_dense_steps(
+    tiny, training_set, settings_for, tmp_path
+):
+    save_model(tiny("qwen2_vl"), tmp_path / "base")
+    config = settings_for(training_set, tmp_path / "run", model=str(tmp_path / "base"), dense_steps=2)
+    with pytest.raises(Exception, match="set dense_steps to 0"):
+        train_sft(config)
+
+
+def test_the_rate_warms_up_and_falls_to_a_twentieth_in_each_of_its_two_cycles():
+    config = SftConfig(data="d", out="o", steps=100, dense_steps=40, warmup=10, learning_rate=2.0)
+    rates = {step: learning_rate(config, step) for step in range(1, 101)}
+    assert rates[1] == pytest.approx(0.2)
+    assert rates[10] == pytest.approx(2.0)
+    assert rates[25] == pytest.approx(2.0 * (0.05 + 0.95 * 0.5))
+    assert rates[40] == pytest.approx(0.1)
+    assert rates[41] == pytest.approx(0.2)
+    assert rates[50] == pytest.approx(2.0)
+    assert rates[75] == pytest.approx(2.0 * (0.05 + 0.95 * 0.5))
+    assert rates[100] == pytest.approx(0.1)
+    assert learning_rate(SftConfig(data="d", out="o", steps=5, warmup=0), 1) <= 1e-3
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"steps": 0}, "steps"),
+        ({"step": 5}, "step"),
+        ({"batch": 0}, "batch"),
+        ({"seed": -1}, "seed"),
+        ({"vocabulary": 100}, "vocabulary"),
+        ({"subclass_weights": {"mcq": -1}}, "subclass_weights"),
+        ({"subclass_weights": {"mcqs": 1}}, "subclass_weights"),
+        ({"nano": {"width": 65}}, "width"),
+        ({"steps": 5, "dense_steps": 6}, "dense_steps 6 is more than steps 5"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(fields, complaint):
+    with pytest.raises(ValidationError, match=complaint):
+        SftConfig.model_validate({"data": "d", "out": "o", "steps": 9} | fields)
