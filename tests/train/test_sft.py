@@ -162,7 +162,7 @@ def test_a_run_with_other_settings_in_the_same_folder_starts_anew(
     class Killed(Exception):
         pass
 
-    def kill(*_: object) -> None:
+    def kill(*_: object, **__: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:

@@ -48,7 +48,8 @@ def load_checkpoint(run: Path, model: torch.nn.Module, optimizer: Optimizer) -> 
         model.load_state_dict(saved["model"], strict=False)
         optimizer.load_state_dict(saved["optimizer"])
     except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
-        raise InputError(f"{path}: does not fit this run ({error}); remove {run} to start anew") from error
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: does not fit this run ({reason}); remove {run} to start anew") from error
     return Resumed(int(saved["step"]))
 
 
