@@ -46,14 +46,17 @@ def test_a_model_comes_back_from_its_folder_as_it_was(model, saved, make_noise):
     assert type(back.family) is type(model.family)
     assert back.description == model.description
     assert back.chat == model.chat
-    state, again = model.family.state_dict(), back.family.state_dict()
-    assert state.keys() == again.keys()
-    assert all(torch.equal(state[name], again[name]) for name in state)
+    state, loaded = model.family.state_dict(), back.family.state_dict()
+    assert state.keys() == loaded.keys()
+    assert all(torch.equal(state[name], loaded[name]) for name in state)
     picture = make_noise(1, 200, 130)
     assert torch.equal(back.images(picture).pixel_values, model.images(picture).pixel_values)
     request = Request(picture, ("What distortion affects this region?", "Where?"))
     first, second = (TreeGenerator(m, max_new_tokens=6).generate([request]) for m in (model, back))
-    assert first == second
+    # Weights of a mapped file lie at other addresses, and kernels sum in an order that depends on alignment.
+    for said, again in zip(first[0], second[0], strict=True):
+        assert again.text == said.text
+        assert again.logprobs == pytest.approx(said.logprobs, abs=1e-4)
     assert not back.family.training
 
 
