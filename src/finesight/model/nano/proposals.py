@@ -107,7 +107,9 @@ def _of_type(kind: int, presence: Array, boxes: Array) -> list[Vote]:
     left = np.where(presence >= BELIEVED, presence, 0.0).astype(np.float32)
     found: list[Vote] = []
     cell_area = 1.0 / max(1, int(np.count_nonzero(presence)))
-    while left.any():
+    for _ in range(SLOTS):
+        if not left.any():
+            break
         seed = int(left.argmax())
         overlap = _iou(boxes[seed], boxes)
         group = np.where(overlap >= SAME, left, 0.0)
