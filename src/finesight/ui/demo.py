@@ -52,8 +52,8 @@ class DemoConfig(BaseModel):
     train_pictures: int = Field(default=2400, gt=0)
     test_pictures: int = Field(default=100, gt=0)
     size: int = Field(default=336, ge=96, description="long side of the pictures in pixels")
-    dense_steps: int = Field(default=300, ge=0, description="steps of nano's encoder alone")
-    steps: int = Field(default=450, gt=0, description="all steps")
+    dense_steps: int = Field(default=600, ge=0, description="steps of nano's encoder alone")
+    steps: int = Field(default=1250, gt=0, description="all steps")
     shown: int = Field(default=16, gt=0, description="bench pictures in the report, beside the photographs")
     workers: int = Field(default=os.cpu_count() or 1, gt=0)
     seed: int = 0
@@ -124,11 +124,11 @@ def train_nano(config: DemoConfig, data: Path) -> Path:
         nano=NanoSize(max_pixels=448 * 448),
         steps=config.steps,
         dense_steps=min(config.dense_steps, config.steps),
-        batch=16,
+        batch=4,
         questions=3,
-        learning_rate=2e-3,
-        subclass_weights={"assess": 3.0, "dist_detect": 2.0, "mcq": 0.5},
-        checkpoint_every=100,
+        learning_rate=1.5e-3,
+        subclass_weights={"assess": 3.0, "dist_detect": 3.0, "mcq": 0.5},
+        checkpoint_every=200,
         seed=config.seed,
     )
     return train_sft(settings)

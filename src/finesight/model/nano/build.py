@@ -136,7 +136,7 @@ def _match_and_copy(model: Any) -> None:
             matching, copying = (
                 torch.linalg.qr(torch.randn(query.shape[1], attention.head_dim))[0] for _ in range(2)
             )
-            query[head] = 2.0 * matching.T + 0.3 * query[head]
-            key[head] = 2.0 * matching.T + 0.3 * key[head]
+            query[head] = 0.5 * matching.T + 0.3 * query[head]
+            key[head] = 0.5 * matching.T + 0.3 * key[head]
             value[head] = 0.7 * copying.T + 0.3 * value[head]
             output[:, head] = 0.7 * copying + 0.3 * output[:, head]

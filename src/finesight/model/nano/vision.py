@@ -62,10 +62,16 @@ class Dense(NamedTuple):
     level: Tensor
 
     def belief(self) -> Tensor:
-        """(B, N, T * BELIEF_FEATURES): bounded numbers, each as strong as its type is believed in."""
+        """(B, N, T, BELIEF_FEATURES): bounded numbers, each as strong as its type is believed in."""
         present = self.presence.sigmoid()[..., None]
         said = torch.cat([self.key.sigmoid()[..., None], self.severity.softmax(-1), self.box], dim=-1)
-        return torch.cat([present, said * present], dim=-1).flatten(-2)
+        return torch.cat([present, said * present], dim=-1)
+
+    def summary(self, belief: Tensor, valid: Tensor) -> Tensor:
+        """(B, SUMMARY_FEATURES): the quality level, and of each type what the surest cell of the picture says."""
+        surest = self.presence.masked_fill(~valid[..., None], -torch.inf).argmax(1)
+        index = surest[:, None, :, None].expand(-1, 1, -1, belief.shape[-1])
+        return torch.cat([self.level.softmax(-1), belief.gather(1, index).flatten(1)], dim=-1)
 
     def proposals(self, valid: Tensor) -> Proposals:
         """What cells that agree say together."""
@@ -79,6 +85,7 @@ class Dense(NamedTuple):
 
 DENSE_NUMBERS = TYPES * (1 + 1 + SEVERITIES + 4)
 BELIEF_FEATURES = 1 + 1 + SEVERITIES + 4
+SUMMARY_FEATURES = LEVELS + TYPES * BELIEF_FEATURES
 
 
 def waves(x: Tensor, bands: int) -> Tensor:
@@ -154,7 +161,7 @@ class CellEncoder(nn.Module):
         self.dense = nn.Linear(width, DENSE_NUMBERS)
         self.level = nn.Linear(2 * width, LEVELS)
         self.tokens = nn.Linear(width + TYPES * BELIEF_FEATURES + POSITION_FEATURES, out)
-        self.rate = nn.Linear(LEVELS, out)
+        self.summarise = nn.Linear(SUMMARY_FEATURES, out)
         self.slots = nn.Parameter(torch.randn(SLOTS, 4, out) * 0.1)
         self.propose = nn.Linear(WHAT_FEATURES, out)
         self.number = nn.Linear(NUMBER_FEATURES, out, bias=False)
@@ -171,11 +178,12 @@ class CellEncoder(nn.Module):
             hints: true diagnoses to be told instead of the own proposals, None for the pictures without.
         """
         x, position, dense = self._see(cells)
-        tokens = self.tokens(torch.cat([x, dense.belief(), position], dim=-1))
+        belief = dense.belief()
+        tokens = self.tokens(torch.cat([x, belief.flatten(-2), position], dim=-1))
         proposals = dense.proposals(cells.valid)
         written = self._write(proposals.hinted(hints) if hints else proposals)[:, : tokens.shape[1]]
         tokens = tokens + F.pad(written, (0, 0, 0, tokens.shape[1] - written.shape[1]))
-        return tokens + self.rate(dense.level.softmax(-1))[:, None], dense
+        return tokens + self.summarise(dense.summary(belief, cells.valid))[:, None], dense
 
     def look(self, cells: Cells) -> Dense:
         """The dense view alone."""
