@@ -68,7 +68,7 @@ class Dense(NamedTuple):
         return torch.cat([present, said * present], dim=-1)
 
     def summary(self, belief: Tensor, valid: Tensor) -> Tensor:
-        """(B, SUMMARY_FEATURES): the quality level, and of each type what the surest cell of the picture says."""
+        """(B, SUMMARY_FEATURES): the quality level, and what the surest cell of each type says."""
         surest = self.presence.masked_fill(~valid[..., None], -torch.inf).argmax(1)
         index = surest[:, None, :, None].expand(-1, 1, -1, belief.shape[-1])
         return torch.cat([self.level.softmax(-1), belief.gather(1, index).flatten(1)], dim=-1)
