@@ -21,7 +21,7 @@ from finesight.schema.box import SCALE
 
 
 class NanoSize(BaseModel):
-    """Widths and depths. The defaults make about 4 M parameters, 0.7 M of them the frozen trunk."""
+    """Widths and depths. The defaults make about 3 M parameters, 0.7 M of them the frozen trunk."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
