@@ -10,6 +10,7 @@ from finesight.model.nano.build import NanoSize, build_nano
 from finesight.model.nano.tokenizer import number_ids
 from finesight.model.nano.trunk import pretrained_trunk_state
 from finesight.model.protocol import Request
+from finesight.schema.taxonomy import DistortionType
 
 SMALL = NanoSize(width=64, layers=1, heads=2, encoder_layers=1, min_pixels=56 * 56, max_pixels=112 * 112)
 
@@ -95,3 +96,25 @@ def test_the_smallest_heads_still_turn_by_time_height_and_width(tokenizer):
     sections = tiny.family.model.config.text_config.rope_parameters["mrope_section"]
     assert (len(sections), sum(sections)) == (3, 4)
     assert min(sections) > 0
+
+
+def test_attention_begins_by_matching_tokens_with_their_like_and_passing_on_what_they_hold(tokenizer):
+    attention = build_nano(SMALL, tokenizer).family.model.model.language_model.layers[0].self_attn
+    tokens = torch.nn.functional.normalize(
+        torch.randn(40, 64, generator=torch.Generator().manual_seed(3)), dim=-1
+    )
+    with torch.no_grad():
+        # Biases would favour some keys whatever the query; what is matched is the product of the weights.
+        scores = (tokens @ attention.q_proj.weight.T) @ (tokens @ attention.k_proj.weight.T).T
+        passed = tokens @ attention.v_proj.weight.T @ attention.o_proj.weight.T
+    assert float((scores.argmax(-1) == torch.arange(40)).float().mean()) > 0.9
+    assert float(torch.nn.functional.cosine_similarity(passed, tokens).mean()) > 0.5
+
+
+def test_a_proposal_begins_like_the_name_of_its_type(tokenizer):
+    model = build_nano(SMALL, tokenizer).family.model.model
+    table, proposed = model.language_model.embed_tokens.weight, model.visual.encoder.propose.weight
+    for column, kind in enumerate(DistortionType):
+        ids = tokenizer(f" {kind.value.lower()}", add_special_tokens=False)["input_ids"]
+        similar = torch.nn.functional.cosine_similarity(proposed[:, column], table[ids].mean(0), dim=0)
+        assert float(similar.detach()) > 0.99

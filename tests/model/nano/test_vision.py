@@ -9,6 +9,7 @@ from finesight.model.nano.vision import (
     BELIEF_FEATURES,
     NUMBER_FEATURES,
     POSITION_FEATURES,
+    SUMMARY_FEATURES,
     CellEncoder,
     Dense,
     number_features,
@@ -133,7 +134,7 @@ def view(presence: float) -> Dense:
 
 
 def test_belief_is_as_strong_as_the_presence_of_its_type():
-    sure, unsure, absent = (view(p).belief().unflatten(-1, (10, -1)) for p in (30.0, 0.0, -30.0))
+    sure, unsure, absent = (view(p).belief() for p in (30.0, 0.0, -30.0))
     assert sure.shape == (1, 2, 10, BELIEF_FEATURES)
     torch.testing.assert_close(unsure, sure / 2)
     assert float(absent.abs().max()) < 1e-9
@@ -163,3 +164,24 @@ def test_a_hint_changes_what_is_told_of_its_picture_and_nothing_else(encoder, fe
     assert not torch.equal(plain[1], told[1])
     assert all(torch.equal(a, b) for a, b in zip(seen, also_seen, strict=True))
     assert torch.equal(encoder(cells, [None] * 3)[0], plain)
+
+
+def test_the_summary_says_what_the_surest_cell_of_each_type_says_and_leaves_padding_out():
+    presence = torch.full((1, 3, 10), -5.0)
+    presence[0, 1, 4], presence[0, 0, 7], presence[0, 2, 7] = 2.0, 1.0, 9.0
+    dense = view(0.0)._replace(
+        presence=presence,
+        **{
+            name: torch.cat([value, value[:, :1]], 1)
+            for name, value in view(0.0)._asdict().items()
+            if name in ("key", "severity", "box")
+        },
+        level=torch.tensor([[0.0, 0, 50, 0, 0]]),
+    )
+    belief = dense.belief()
+    summary = dense.summary(belief, torch.tensor([[True, True, False]]))
+    assert summary.shape == (1, SUMMARY_FEATURES)
+    torch.testing.assert_close(summary[0, :5], torch.tensor([0.0, 0, 1, 0, 0]))
+    of_types = summary[0, 5:].unflatten(0, (10, BELIEF_FEATURES))
+    torch.testing.assert_close(of_types[4], belief[0, 1, 4])
+    torch.testing.assert_close(of_types[7], belief[0, 0, 7])
