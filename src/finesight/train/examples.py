@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from finesight.data.folder import image_path
 from finesight.data.readers import Skipped, read_samples
+from finesight.data.readers.samples import COMBINED
 from finesight.errors import InputError
 from finesight.model.chat import encode_all
 from finesight.model.load import LoadedModel
@@ -16,7 +18,7 @@ from finesight.schema.diagnosis import Diagnosis
 from finesight.schema.sample import Sample, Subclass
 from finesight.text.parse import parse_assess, parse_detect
 
-IMAGES, SAMPLES = "images", "samples"
+SAMPLES = "samples"
 
 
 class Example(NamedTuple):
@@ -37,7 +39,7 @@ def read_folder(folder: Path) -> tuple[list[Sample], list[Skipped]]:
     Raises:
         InputError: no such file, or no usable sample in it.
     """
-    file = folder / SAMPLES / "combined.json"
+    file = folder / SAMPLES / COMBINED
     if not file.is_file():
         raise InputError(f"{file}: not found; `finesight data questions` writes it")
     reading = read_samples(file)
@@ -56,7 +58,7 @@ def make_examples(model: LoadedModel, folder: Path, samples: Iterable[Sample]) -
         by_image.setdefault(sample.image, []).append(index)
     return [
         Example(
-            path=folder / IMAGES / image,
+            path=image_path(folder, image),
             branches=tuple(branches[i] for i in group),
             subclasses=tuple(samples[i].subclass for i in group),
             said=_said([samples[i] for i in group]),
