@@ -141,7 +141,7 @@ def _qwen(kind: str, tokenizer: Any, seed: int) -> LoadedModel:
 def _nano(kind: str, tokenizer: Any, seed: int) -> LoadedModel:
     from finesight.model.nano.build import NanoSize, build_nano
 
-    size = NanoSize(width=64, layers=3, heads=2, encoder_layers=1, min_pixels=56 * 56, max_pixels=MAX_PIXELS)
+    size = NanoSize(width=96, layers=3, heads=2, encoder_layers=1, min_pixels=56 * 56, max_pixels=MAX_PIXELS)
     loaded = build_nano(size, tokenizer, seed)
     # The decoder of a nano begins with weights large enough for its narrow width.
     _enlarge(loaded.family.model.model.visual.encoder, 2)

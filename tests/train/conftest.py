@@ -61,7 +61,7 @@ def settings_for() -> Callable[..., SftConfig]:
     from finesight.train.sft import SftConfig
 
     def make(data: Path, out: Path, **fields: Any) -> SftConfig:
-        nano = {"width": 64, "layers": 2, "heads": 2, "encoder_layers": 1}
+        nano = {"width": 96, "layers": 2, "heads": 2, "encoder_layers": 1}
         small = {"nano": nano | {"max_pixels": 112 * 112, "min_pixels": 56 * 56}, "vocabulary": 1600}
         pace = {"steps": 6, "batch": 4, "questions": 2, "warmup": 2, "learning_rate": 3e-3}
         return SftConfig.model_validate({"data": data, "out": out} | small | pace | fields)

@@ -6,6 +6,7 @@ import torch
 from finesight.model.nano.proposals import (
     KINDS,
     SLOTS,
+    TOLD,
     WHAT_FEATURES,
     Proposals,
     gather_votes,
@@ -104,12 +105,14 @@ def test_a_hint_takes_the_place_of_all_proposals_of_its_picture():
     told = own.hinted([None, Diagnosis(content="", findings=(noise, dark), level=None)])
     assert torch.equal(told.what[0], own.what[0])
     assert torch.equal(told.box[0], own.box[0])
-    for slot, finding, key in ((0, dark, 0.0), (1, noise, 1.0)):
-        hot = [0.0] * WHAT_FEATURES
-        hot[KINDS.index(finding.type)] = 1.0
-        hot[10:12] = [1.0, key]
-        hot[12 + finding.severity.rank - 1] = 1.0
-        assert told.what[1, slot].tolist() == hot
+    rest = pytest.approx((1 - TOLD) / 2)
+    for slot, finding, key in ((0, dark, pytest.approx(1 - TOLD)), (1, noise, TOLD)):
+        kind, (present, is_key), severity = (
+            part.tolist() for part in told.what[1, slot].double().round(decimals=6).split([10, 2, 3])
+        )
+        assert kind == [float(k is finding.type) for k in KINDS]
+        assert (present, is_key) == (TOLD, key)
+        assert severity == [TOLD if rank == finding.severity.rank else rest for rank in (1, 2, 3)]
         assert told.box[1, slot].tolist() == pytest.approx([v / 1000 for v in finding.box.xyxy])
     assert not told.what[1, 2:].any()
     assert not told.box[1, 2:].any()

@@ -7,18 +7,13 @@ import torch
 
 from finesight.model.nano.vision import (
     BELIEF_FEATURES,
-    NUMBER_FEATURES,
     POSITION_FEATURES,
     SUMMARY_FEATURES,
     CellEncoder,
     Dense,
-    number_features,
     pad_cells,
     position_features,
 )
-from finesight.schema.box import Box
-from finesight.schema.diagnosis import Diagnosis, Finding
-from finesight.schema.taxonomy import DistortionType, Severity
 
 FEATURES, WIDTH = 20, 32
 GRIDS = [(2, 3), (4, 5), (1, 1)]
@@ -28,7 +23,7 @@ GRIDS = [(2, 3), (4, 5), (1, 1)]
 def encoder() -> CellEncoder:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        encoder = CellEncoder(FEATURES, WIDTH, layers=2, heads=2, out=16)
+        encoder = CellEncoder(FEATURES, WIDTH, layers=2, heads=2)
     for parameter in encoder.parameters():
         if parameter.ndim > 1:
             parameter.data.mul_(2)
@@ -43,10 +38,10 @@ def features() -> list[torch.Tensor]:
 
 @torch.no_grad()
 def test_a_picture_is_seen_the_same_alone_and_beside_a_larger_one(encoder, features):
-    tokens, dense = encoder(pad_cells(features, GRIDS))
+    hidden, dense = encoder(pad_cells(features, GRIDS))
     for number, (own, grid) in enumerate(zip(features, GRIDS, strict=True)):
         alone, view = encoder(pad_cells([own], [grid]))
-        torch.testing.assert_close(tokens[number, : len(own)], alone[0], rtol=0, atol=1e-4)
+        torch.testing.assert_close(hidden[number, : len(own)], alone[0], rtol=0, atol=1e-4)
         for name, together in dense._asdict().items():
             mine = together[number] if name == "level" else together[number, : len(own)]
             torch.testing.assert_close(mine, getattr(view, name)[0], rtol=0, atol=1e-4)
@@ -64,16 +59,9 @@ def test_the_cells_of_a_picture_see_each_other_and_no_other_picture(encoder, fea
 
 
 @torch.no_grad()
-def test_looking_is_the_dense_half_of_encoding(encoder, features):
-    cells = pad_cells(features, GRIDS)
-    for seen, looked in zip(encoder(cells)[1], encoder.look(cells), strict=True):
-        assert torch.equal(seen, looked)
-
-
-@torch.no_grad()
 def test_boxes_lie_in_the_picture_and_hold_the_centre_of_their_cell(encoder, features):
     cells = pad_cells(features, GRIDS)
-    box = encoder.look(cells).box[cells.valid]
+    box = encoder(cells).dense.box[cells.valid]
     centre = cells.centres[cells.valid][:, None, :2]
     assert float(box.min()) >= 0
     assert float(box.max()) <= 1
@@ -110,7 +98,7 @@ def test_different_places_have_different_features():
 
 
 def test_standardised_features_have_mean_nought_and_deviation_one(encoder, features):
-    fresh = CellEncoder(FEATURES, WIDTH, layers=1, heads=2, out=16)
+    fresh = CellEncoder(FEATURES, WIDTH, layers=1, heads=2)
     cells = torch.randn(500, FEATURES, generator=torch.Generator().manual_seed(2)) * 7 + 3
     cells[:, 0] = 5.0
     fresh.standardise(cells)
@@ -142,28 +130,6 @@ def test_belief_is_as_strong_as_the_presence_of_its_type():
     torch.testing.assert_close(sure[..., 1], view(30.0).key.sigmoid())
     torch.testing.assert_close(sure[..., 2:5], view(30.0).severity.softmax(-1))
     torch.testing.assert_close(sure[..., 5:], view(30.0).box)
-
-
-def test_numbers_have_the_form_in_which_number_tokens_begin():
-    got = number_features(torch.tensor([0.3]))[0].tolist()
-    angles = [0.3 * 2**band * math.pi for band in range(8)]
-    assert got == pytest.approx([0.3, *map(math.sin, angles), *map(math.cos, angles)], abs=1e-4)
-    assert len(got) == NUMBER_FEATURES
-
-
-FOUND = Finding(type=DistortionType.NOISE, severity=Severity.SEVERE, box=Box.of(100, 200, 700, 900), key=True)
-
-
-@torch.no_grad()
-def test_a_hint_changes_what_is_told_of_its_picture_and_nothing_else(encoder, features):
-    cells = pad_cells(features, GRIDS)
-    plain, seen = encoder(cells)
-    told, also_seen = encoder(cells, [None, Diagnosis(content="", findings=(FOUND,), level=None), None])
-    assert torch.equal(plain[0, :6], told[0, :6])
-    assert torch.equal(plain[2, :1], told[2, :1])
-    assert not torch.equal(plain[1], told[1])
-    assert all(torch.equal(a, b) for a, b in zip(seen, also_seen, strict=True))
-    assert torch.equal(encoder(cells, [None] * 3)[0], plain)
 
 
 def test_the_summary_says_what_the_surest_cell_of_each_type_says_and_leaves_padding_out():

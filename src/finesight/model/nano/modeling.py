@@ -18,6 +18,8 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
     Qwen2_5_VLTextModel,
 )
 
+from finesight.model.nano.pointer import PointerLayer
+from finesight.model.nano.projector import Projector
 from finesight.model.nano.trunk import CELL_FEATURES, CELL_PX, Trunk
 from finesight.model.nano.vision import CellEncoder, Dense, pad_cells
 from finesight.schema.diagnosis import Diagnosis
@@ -54,7 +56,7 @@ class NanoConfig(Qwen2_5_VLConfig):
 
 
 class NanoVision(Qwen2_5_VLPreTrainedModel):
-    """`visual` of nano: a frozen trunk, then the trained encoder."""
+    """`visual` of nano: a frozen trunk, then the trained encoder and the projector to decoder tokens."""
 
     config: NanoVisionConfig
     main_input_name = "pixel_values"
@@ -68,8 +70,8 @@ class NanoVision(Qwen2_5_VLPreTrainedModel):
             config.encoder_width,
             config.encoder_layers,
             config.encoder_heads,
-            config.out_hidden_size,
         )
+        self.projector = Projector(config.encoder_width, config.out_hidden_size)
         self.post_init()
 
     def cell_features(self, pixel_values: Tensor, grid_thw: Tensor) -> list[Tensor]:
@@ -96,17 +98,37 @@ class NanoVision(Qwen2_5_VLPreTrainedModel):
         hints: Sequence[Diagnosis | None] | None = None,
     ) -> tuple[list[Tensor], Dense]:
         """Tokens of each picture, (cells, hidden), and the dense view of the padded batch."""
-        tokens, dense = self.encoder(pad_cells(features, grids), hints)
-        return [t[: len(f)] for t, f in zip(tokens, features, strict=True)], dense
+        cells = pad_cells(features, grids)
+        seen = self.encoder(cells)
+        tokens = self.projector(cells, seen, hints)
+        return [t[: len(f)] for t, f in zip(tokens, features, strict=True)], seen.dense
 
     def look(self, features: list[Tensor], grids: list[tuple[int, int]]) -> Dense:
         """The dense view alone, for steps that train the encoder before the decoder."""
-        return self.encoder.look(pad_cells(features, grids))
+        dense: Dense = self.encoder(pad_cells(features, grids)).dense
+        return dense
 
     def forward(self, pixel_values: Tensor, grid_thw: Tensor, **_: Any) -> BaseModelOutputWithPooling:
         grids = self.cell_grids(grid_thw)
         tokens, _dense = self.encode(self.cell_features(pixel_values, grid_thw), grids)
         return BaseModelOutputWithPooling(pooler_output=torch.cat(tokens))
+
+
+class NanoTextModel(Qwen2_5_VLTextModel):
+    """Qwen2.5's decoder whose last layer is a pointer into the input tokens."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.layers[-1] = PointerLayer(config, config.num_hidden_layers - 1)
+        self.post_init()
+
+    def forward(
+        self, input_ids: Tensor | None = None, inputs_embeds: Tensor | None = None, **kwargs: Any
+    ) -> Any:
+        if inputs_embeds is None and input_ids is not None:
+            inputs_embeds = self.embed_tokens(input_ids)
+        # What is passed on by name reaches every layer; only the pointer asks for it.
+        return super().forward(inputs_embeds=inputs_embeds, written=inputs_embeds, **kwargs)
 
 
 class NanoModel(Qwen2_5_VLModel):
@@ -117,7 +139,7 @@ class NanoModel(Qwen2_5_VLModel):
     def __init__(self, config: NanoConfig) -> None:
         Qwen2_5_VLPreTrainedModel.__init__(self, config)
         self.visual = NanoVision._from_config(config.vision_config)
-        self.language_model = Qwen2_5_VLTextModel._from_config(config.text_config)
+        self.language_model = NanoTextModel._from_config(config.text_config)
         self.rope_deltas = None
         self.post_init()
 

@@ -28,6 +28,8 @@ SAME = 0.45
 """Votes whose boxes overlap by this IoU are for the same distortion."""
 SUPPORT = 0.12
 """A proposal needs votes worth this share of the cells in its box."""
+TOLD = 0.8
+"""How sure a hint sounds: about as sure as own proposals are, so that trust in it carries over."""
 
 
 KINDS = list(DistortionType)
@@ -54,8 +56,11 @@ class Proposals(NamedTuple):
             for slot, finding in enumerate(hint.findings[:SLOTS]):
                 kind = KINDS.index(finding.type)
                 severity = len(KINDS) + 1 + finding.severity.rank
-                what[row, slot, [kind, len(KINDS), severity]] = 1.0
-                what[row, slot, len(KINDS) + 1] = float(finding.key)
+                what[row, slot, kind] = 1.0
+                what[row, slot, len(KINDS)] = TOLD
+                what[row, slot, len(KINDS) + 1] = TOLD if finding.key else 1 - TOLD
+                what[row, slot, len(KINDS) + 2 :] = (1 - TOLD) / 2
+                what[row, slot, severity] = TOLD
                 box[row, slot] = torch.tensor(finding.box.xyxy) / SCALE
         return Proposals(what, box)
 

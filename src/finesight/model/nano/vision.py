@@ -1,38 +1,25 @@
 """The vision side of nano: frozen cell statistics, then a trained encoder with a dense head.
 
 The encoder mixes the cells of a picture by attention and is taught by dense labels: what distorts this cell,
-how badly, how far its box reaches; how good is the picture. What the dense head believes is written back into
-the tokens, cell by cell and as proposals on which cells agree, so that the decoder has places to copy from
-instead of having to invent them.
+how badly, how far its box reaches; how good is the picture.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finesight.model.nano.proposals import (
-    SLOTS,
-    WHAT_FEATURES,
-    Proposals,
-    gather_votes,
-    kinds_of,
-    weigh,
-)
-from finesight.schema.diagnosis import Diagnosis
+from finesight.model.nano.proposals import Proposals, gather_votes, kinds_of, weigh
 from finesight.schema.taxonomy import DistortionType, Level, Severity
 
 TYPES = len(DistortionType)
 SEVERITIES = len(Severity)
 LEVELS = len(Level)
 CENTRE_BANDS = 6
-NUMBER_BANDS = 8
-NUMBER_FEATURES = 1 + 2 * NUMBER_BANDS
 POSITION_FEATURES = 4 + 4 * CENTRE_BANDS
 
 
@@ -116,11 +103,6 @@ def position_features(centres: Tensor) -> Tensor:
     return torch.cat([centres, waves(centres[..., :2], CENTRE_BANDS)], dim=-1)
 
 
-def number_features(x: Tensor) -> Tensor:
-    """(...) shares of the picture to (..., NUMBER_FEATURES), the form in which number tokens begin."""
-    return torch.cat([x[..., None], waves(x[..., None], NUMBER_BANDS)], dim=-1)
-
-
 class EncoderBlock(nn.Module):
     """Pre-norm attention among the cells of a picture, then a feed-forward of each."""
 
@@ -142,13 +124,20 @@ class EncoderBlock(nn.Module):
         return out
 
 
+class Seen(NamedTuple):
+    """What the encoder makes of a batch: (B, N, width) hidden states and the dense view."""
+
+    hidden: Tensor
+    dense: Dense
+
+
 class CellEncoder(nn.Module):
-    """Cells to decoder tokens, with the dense head's view of them."""
+    """Cells that have seen each other, and the dense head's view of them."""
 
     feature_mean: Tensor
     feature_scale: Tensor
 
-    def __init__(self, features: int, width: int, layers: int, heads: int, out: int) -> None:
+    def __init__(self, features: int, width: int, layers: int, heads: int) -> None:
         super().__init__()
         self.register_buffer("feature_mean", torch.zeros(features))
         self.register_buffer("feature_scale", torch.ones(features))
@@ -160,53 +149,20 @@ class CellEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.dense = nn.Linear(width, DENSE_NUMBERS)
         self.level = nn.Linear(2 * width, LEVELS)
-        self.tokens = nn.Linear(width + TYPES * BELIEF_FEATURES + POSITION_FEATURES, out)
-        self.summarise = nn.Linear(SUMMARY_FEATURES, out)
-        self.slots = nn.Parameter(torch.randn(SLOTS, 4, out) * 0.1)
-        self.propose = nn.Linear(WHAT_FEATURES, out)
-        self.number = nn.Linear(NUMBER_FEATURES, out, bias=False)
 
     def standardise(self, features: Tensor) -> None:
         """Take mean and scale from (N, features) cells of the training set, so that every number counts."""
         self.feature_mean.copy_(features.mean(0))
         self.feature_scale.copy_(1 / features.std(0).clamp_min(1e-3))
 
-    def forward(self, cells: Cells, hints: Sequence[Diagnosis | None] | None = None) -> tuple[Tensor, Dense]:
-        """(B, N, out) tokens and the dense view; rows of padding are meaningless in both.
-
-        Args:
-            hints: true diagnoses to be told instead of the own proposals, None for the pictures without.
-        """
-        x, position, dense = self._see(cells)
-        belief = dense.belief()
-        tokens = self.tokens(torch.cat([x, belief.flatten(-2), position], dim=-1))
-        proposals = dense.proposals(cells.valid)
-        written = self._write(proposals.hinted(hints) if hints else proposals)[:, : tokens.shape[1]]
-        tokens = tokens + F.pad(written, (0, 0, 0, tokens.shape[1] - written.shape[1]))
-        return tokens + self.summarise(dense.summary(belief, cells.valid))[:, None], dense
-
-    def look(self, cells: Cells) -> Dense:
-        """The dense view alone."""
-        return self._see(cells)[2]
-
-    def _write(self, proposals: Proposals) -> Tensor:
-        """(B, 4 SLOTS, out): what the first tokens of a picture carry beside their cells.
-
-        One token a coordinate: to write a box the decoder looks up four tokens and copies them.
-        """
-        there = proposals.what.amax(-1)[..., None, None] > 0
-        said = self.propose(proposals.what)[:, :, None] + self.number(number_features(proposals.box))
-        written: Tensor = (said * there + self.slots).flatten(1, 2)
-        return written
-
-    def _see(self, cells: Cells) -> tuple[Tensor, Tensor, Dense]:
+    def forward(self, cells: Cells) -> Seen:
+        """What is seen in the cells; rows of padding are meaningless."""
         features = ((cells.features - self.feature_mean) * self.feature_scale).clamp(-6, 6)
-        position = position_features(cells.centres)
-        x = self.read(features) + self.place(position)
+        x = self.read(features) + self.place(position_features(cells.centres))
         for block in self.blocks:
             x = block(x, cells.valid)
         x = self.norm(x)
-        return x, position, self._dense(x, cells)
+        return Seen(x, self._dense(x, cells))
 
     def _dense(self, x: Tensor, cells: Cells) -> Dense:
         numbers = self.dense(x).unflatten(-1, (TYPES, -1))
