@@ -17,6 +17,7 @@ from finesight.schema.taxonomy import Level
 from finesight.schema.taxonomy import Severity as S
 from finesight.text import render
 from finesight.text.grammar import BOX_END, BOX_START, END_TOKENS, REF_END, REF_START, Reason
+from finesight.text.merged import split_answers
 from finesight.text.parse import (
     PARSERS,
     parse,
@@ -166,6 +167,7 @@ CASES = [
     (lambda text: parse_choice(text, 2), " C", Reason.LETTER_BEYOND_OPTIONS, 1),
     (lambda text: parse_choices(text, 2), "B", Reason.UNANSWERED, 0),
     (lambda text: parse_choices(text, 1)[0], "1. A\n1. A", Reason.ANSWERED_TWICE, 5),
+    (lambda text: split_answers(text, 1)[0], "1. A\nB", Reason.STRAY_LINE, 5),
 ]
 
 

@@ -68,12 +68,6 @@ def test_a_choice_lists_lettered_options_as_the_organisers_do():
     )
 
 
-def test_merged_questions_are_numbered_and_each_keeps_its_options():
-    lines = prompts.merged_choice_prompt([("First?", ["x", "y"]), ("Second?", ["z"])]).split("\n")
-    assert lines[1:-1] == ["1. First?", "A. x", "B. y", "2. Second?", "A. z"]
-    assert "one numbered line for each question" in lines[-1]
-
-
 @pytest.mark.parametrize("count", [0, 27])
 def test_a_choice_of_no_or_too_many_options_is_refused(count):
     with pytest.raises(ValueError, match=f"1 to 26 options, not {count}"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_THEIR_SIDE = (5, 6, 7, 8)
 _ORIENTATION = 0x0112  # EXIF 2.32, section 4.6.4
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}
 _PICTURES = (
@@ -93,6 +95,21 @@ def decode(data: bytes) -> NDArray[np.uint8]:
         raise Undecodable("not enough memory to decode it", "store it smaller") from None
     except Exception as error:  # decoders meet hostile bytes with nearly any exception type
         raise Undecodable(f"damaged picture ({brief(error)})", "copy or export it again") from error
+
+
+def header_size(file: BinaryIO) -> tuple[int, int]:
+    """(width, height) as a person would see the picture, out of its header alone.
+
+    Raises:
+        Undecodable: its header is not that of a picture.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            width, height = image.size
+            return (height, width) if _orientation(image) in _ON_THEIR_SIDE else (width, height)
+    except Exception as error:  # as in `decode`
+        raise Undecodable(f"no header of a picture ({brief(error)})", "copy or export it again") from error
 
 
 def _open(data: bytes) -> Image.Image:

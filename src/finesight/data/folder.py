@@ -12,6 +12,7 @@ from finesight.schema.annotation import Annotation
 
 METADATA = "metadata.json"
 IMAGES = "images"
+SAMPLES = "samples"
 
 
 def read_folder(folder: Path) -> Reading[Annotation]:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from finesight.data.decode import Undecodable, brief, decode
+from finesight.data.decode import Undecodable, brief, decode, header_size
 from finesight.errors import InputError
 from finesight.schema.picture import Picture
 
@@ -48,6 +48,21 @@ def load_picture(path: str | Path) -> Picture:
         return Picture(path=name, rgb=decode(data), sha256=hashlib.sha256(data).hexdigest())
     except Undecodable as error:
         raise PictureError(name, error.reason, error.remedy) from error
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """(width, height) of the picture in a file, EXIF-turned, in pixels; nothing is decoded.
+
+    Raises:
+        PictureError: missing, unreadable, or not a picture.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return header_size(file)
+    except Undecodable as error:
+        raise PictureError(printable(path), error.reason, error.remedy) from error
+    except (OSError, ValueError) as error:
+        raise PictureError(printable(path), f"cannot be read ({brief(error)})", "check the name") from error
 
 
 def _read(path: Path) -> bytes:

@@ -44,8 +44,28 @@ _TASKS = {
 }
 
 
+class Part(BaseModel):
+    """One question of a merged sample: what its texts do not say of it.
+
+    index: its place in the data before they were merged.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    index: int = Field(ge=0)
+    region: Box | None = None
+    concern: Concern | None = None
+    candidates: tuple[str, ...] = ()
+    source: str = ""
+
+
 class Sample(BaseModel):
-    """A prompt and its reference answer. `image` is a path relative to the data's image folder."""
+    """A prompt and its reference answer. `image` is a path relative to the data's image folder.
+
+    parts: where several questions were merged into this one, each of them in order; where one was left as it
+    is, that one, for its place alone. Empty in data that was not merged.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,3 +78,4 @@ class Sample(BaseModel):
     concern: Concern | None = None
     candidates: tuple[str, ...] = ()
     source: str = Field(default="", description="photograph behind the picture, where it is known")
+    parts: tuple[Part, ...] = ()

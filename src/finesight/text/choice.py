@@ -8,6 +8,7 @@ from string import ascii_uppercase
 
 from finesight.schema.answer import ParseFailure
 from finesight.text.grammar import Fault, Reason, failure, read, settle
+from finesight.text.merged import Block, one_each
 
 _SAID = r"(?:the\s+)?(?:(?:correct|right|best)\s+)?(?:answer|option|choice)(?:\s+is)?\s*:?\s*(?:option\s+)?"
 # A letter is an option only where it stands alone or is set off: "A dog" is prose, "A. dog" an answer.
@@ -43,28 +44,20 @@ def parse_choices(
     nobody's answer and are left alone; text between the lines too.
     """
     answer = read(text)
-    lines: dict[int, list[re.Match[str]]] = {}
-    for match in _NUMBERED.finditer(answer.body):
-        lines.setdefault(int(match[1]), []).append(match)
-    if not any(1 <= number <= count for number in lines):
+    lines = (Block(int(m[1]), m[2], m.start(), m.start(2)) for m in _NUMBERED.finditer(answer.body))
+    given = one_each(lines, count, len(answer.body))
+    if isinstance(given, ParseFailure):
         return failure((*answer.faults, Fault(Reason.UNANSWERED, 0)))
-    given = tuple(
-        _numbered(lines.get(number, []), len(answer.body), options[number - 1] if options else None)
-        for number in range(1, count + 1)
-    )
-    return settle(given, answer.faults)
+    letters = (_numbered(line, options[i] if options else None) for i, line in enumerate(given))
+    return settle(tuple(letters), answer.faults)
 
 
-def _numbered(
-    lines: Sequence[re.Match[str]], end: int, options: int | Sequence[str] | None
-) -> str | ParseFailure:
-    if not lines:
-        return failure([Fault(Reason.UNANSWERED, end)])
-    if len(lines) > 1:
-        return failure([Fault(Reason.ANSWERED_TWICE, lines[1].start())])
-    letter = parse_choice(lines[0][2], options)
+def _numbered(line: Block | ParseFailure, options: int | Sequence[str] | None) -> str | ParseFailure:
+    if isinstance(line, ParseFailure):
+        return line
+    letter = parse_choice(line.text, options)
     if isinstance(letter, ParseFailure):
-        return letter.model_copy(update={"position": letter.position + lines[0].start(2)})
+        return letter.model_copy(update={"position": letter.position + line.at})
     return letter
 
 

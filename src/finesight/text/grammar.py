@@ -57,6 +57,7 @@ class Reason(StrEnum):
     LETTER_BEYOND_OPTIONS = "letter beyond the options"
     UNANSWERED = "no answer with this number"
     ANSWERED_TWICE = "two answers with this number"
+    STRAY_LINE = "line neither numbered nor indented"
 
 
 class Fault(NamedTuple):

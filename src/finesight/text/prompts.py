@@ -69,12 +69,6 @@ PROMPTS: Final[dict[Subclass, tuple[str, ...]]] = {
     ),
 }
 
-_MERGED_HEAD: Final = "Answer the following questions about the image."
-_MERGED_TAIL: Final = (
-    "Answer each question with a single option's letter (A, B, C, ...) from its choices directly, "
-    "one numbered line for each question."
-)
-
 
 def assess_prompt(i: int = 0) -> str:
     return _template(Subclass.ASSESS, i)
@@ -109,12 +103,6 @@ def score_prompt(i: int = 0) -> str:
 def choice_prompt(question: str, candidates: Sequence[str]) -> str:
     """The question, one lettered line an option, and how to answer. ValueError unless 1 to 26 options."""
     return _template(Subclass.MCQ, 0).format(question=question, options=_options(candidates))
-
-
-def merged_choice_prompt(choices: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Several numbered (question, options) pairs in one prompt, answered by `render_choices`."""
-    blocks = [f"{n}. {question}\n{_options(options)}" for n, (question, options) in enumerate(choices, 1)]
-    return "\n".join((_MERGED_HEAD, *blocks, _MERGED_TAIL))
 
 
 def _template(subclass: Subclass, i: int) -> str:

@@ -13,6 +13,7 @@ from finesight.schema.box import Box
 from finesight.schema.diagnosis import Brief, Diagnosis, Finding, canonical
 from finesight.schema.taxonomy import DistortionType, Level
 from finesight.text.grammar import box_text, reference_text
+from finesight.text.merged import numbered
 
 NO_DISTORTION: Final = "There is no distortion in the image."
 NO_DISTORTION_IN_REGION: Final = "No distortion affects this region."
@@ -88,7 +89,7 @@ def render_choice(letter: str) -> str:
 
 def render_choices(letters: Sequence[str]) -> str:
     """One numbered line a question: `1. B`."""
-    return "\n".join(f"{number}. {letter}" for number, letter in enumerate(letters, 1))
+    return numbered(letters)
 
 
 def render_score(level: Level) -> str:

@@ -52,6 +52,14 @@ def strings(record: dict[str, Any], name: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def records(record: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The list of objects at `name`."""
+    value = record.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise BadRecord(f"{name}: {_complaint(record, name, 'a list of objects')}")
+    return value
+
+
 def box(record: dict[str, Any], name: str = "coordinates") -> Box:
     """The box [x1, y1, x2, y2] at `name`, whole numbers 0..1000 with x1 <= x2 and y1 <= y2."""
     value = record.get(name)

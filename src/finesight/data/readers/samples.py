@@ -2,23 +2,23 @@
 
 A file named after a subclass holds that subclass. `combined.json` does not say which record is what; the form
 of the prompt and answer tells, first match of `_FORMS`. Records finesight writes carry `id`, `subclass`,
-`region`, `concern`, `candidates` and `source` beside the LLaVA fields, and those are believed.
+`region`, `concern`, `candidates`, `source` and `parts` beside the LLaVA fields, and those are believed.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from finesight.data.atomic import write_text
+from finesight.data.atomic import replacing
 from finesight.data.readers import fields
 from finesight.data.readers.reading import BadRecord, Reading, convert
 from finesight.data.readers.stream import stream_records
-from finesight.schema.sample import Sample, Subclass
+from finesight.schema.sample import Part, Sample, Subclass
 
 COMBINED = "combined.json"
 
@@ -80,18 +80,40 @@ def read_samples(path: Path, subclass: Subclass | None = None) -> Reading[Sample
     return Reading(convert(stream_records(path), str(path), build))
 
 
-def write_samples(folder: Path, samples: Iterable[Sample]) -> None:
-    """Write `<subclass>.json` for each subclass that occurs, and all of them in order as `combined.json`."""
-    everything: list[dict[str, Any]] = []
-    by_file: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for sample in samples:
-        record = _record(sample)
-        everything.append(record)
-        by_file[f"{sample.subclass.value}.json"].append(record)
-    for name, records in by_file.items():
-        write_text(folder / name, _dump(records))
-    # Last, so that a folder with a combined.json is a complete one.
-    write_text(folder / COMBINED, _dump(everything))
+def write_samples(folder: Path, samples: Iterable[Sample]) -> int:
+    """Write `<subclass>.json` for each subclass that occurs, and all of them in order as `combined.json`.
+
+    Returns the number of samples. One is in memory at a time; the files appear when all are whole.
+    """
+    with ExitStack() as files:
+        # Left last, so that a folder with a combined.json is a complete one.
+        everything = files.enter_context(_listing(folder / COMBINED))
+        by_subclass: dict[Subclass, Callable[[str], None]] = {}
+        written = 0
+        for sample in samples:
+            if sample.subclass not in by_subclass:
+                own = folder / f"{sample.subclass.value}.json"
+                by_subclass[sample.subclass] = files.enter_context(_listing(own))
+            record = json.dumps(_record(sample), ensure_ascii=False)
+            everything(record)
+            by_subclass[sample.subclass](record)
+            written += 1
+    return written
+
+
+@contextmanager
+def _listing(path: Path) -> Iterator[Callable[[str], None]]:
+    """A JSON list that grows by each record it is called with, one a line."""
+    with replacing(path) as file:
+        joint = "[\n"
+
+        def add(record: str) -> None:
+            nonlocal joint
+            file.write(f"{joint}{record}".encode())
+            joint = ",\n"
+
+        yield add
+        file.write(b"[]\n" if joint == "[\n" else b"\n]\n")
 
 
 def _sample(record: dict[str, Any], default_id: str, subclass: Subclass | None) -> Sample:
@@ -107,6 +129,18 @@ def _sample(record: dict[str, Any], default_id: str, subclass: Subclass | None) 
         question=question,
         answer=answer,
         region=None if region is None else fields.box(record, "region"),
+        concern=record.get("concern"),
+        candidates=fields.strings(record, "candidates") if "candidates" in record else (),
+        source=fields.text(record, "source", ""),
+        parts=tuple(_part(part) for part in fields.records(record, "parts")) if "parts" in record else (),
+    )
+
+
+def _part(record: dict[str, Any]) -> Part:
+    return Part(
+        id=fields.text(record, "id"),
+        index=fields.whole(record, "index"),
+        region=fields.box(record, "region") if "region" in record else None,
         concern=record.get("concern"),
         candidates=fields.strings(record, "candidates") if "candidates" in record else (),
         source=fields.text(record, "source", ""),
@@ -136,14 +170,16 @@ def _record(sample: Sample) -> dict[str, Any]:
             {"from": "gpt", "value": sample.answer},
         ],
     }
+    parts = [{"id": part.id, "index": part.index, **_extras(part)} for part in sample.parts]
+    return record | _extras(sample) | ({"parts": parts} if parts else {})
+
+
+def _extras(of: Sample | Part) -> dict[str, Any]:
+    """What a question may have beside its texts, where it has it."""
     extras = {
-        "region": list(sample.region.xyxy) if sample.region else None,
-        "concern": sample.concern,
-        "candidates": list(sample.candidates),
-        "source": sample.source,
+        "region": list(of.region.xyxy) if of.region else None,
+        "concern": of.concern,
+        "candidates": list(of.candidates),
+        "source": of.source,
     }
-    return record | {name: value for name, value in extras.items() if value}
-
-
-def _dump(records: list[dict[str, Any]]) -> str:
-    return json.dumps(records, ensure_ascii=False, indent=0) + "\n"
+    return {name: value for name, value in extras.items() if value}
