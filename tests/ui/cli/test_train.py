@@ -12,7 +12,7 @@ from finesight.ui.cli import app
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "run.toml"
-    path.write_text('data = "d"\nout = "o"\nsteps = 5\n[nano]\nwidth = 64\nheads = 2\n')
+    path.write_text('data = "d"\nout = "o"\nsteps = 5\n[nano]\nwidth = 96\nheads = 2\n')
     return path
 
 
@@ -20,7 +20,7 @@ def test_a_dry_run_prints_the_resolved_settings_and_trains_nothing(file, tmp_pat
     ran = CliRunner().invoke(app, ["train", "sft", str(file), "steps=7", f"out={tmp_path}/run", "--dry-run"])
     assert ran.exit_code == 0, ran.output
     said = json.loads(ran.stdout)
-    assert (said["steps"], said["data"], said["nano"]["width"], said["batch"]) == (7, "d", 64, 16)
+    assert (said["steps"], said["data"], said["nano"]["width"], said["batch"]) == (7, "d", 96, 16)
     assert not (tmp_path / "run").exists()
 
 

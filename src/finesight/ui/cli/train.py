@@ -1,13 +1,26 @@
-"""`finesight train` verbs: the recipes, each run from a TOML file and overrides."""
+"""`finesight train` verbs: the recipes, each run from a TOML file and overrides, and what a run will take."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from pydantic import BaseModel
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from finesight.data.merge.workload import PictureTokens
+    from finesight.train.sft import SftConfig
 
 app = typer.Typer(no_args_is_help=True)
+
+Settings = Annotated[
+    list[str] | None, typer.Argument(help="A TOML file first (may be left out), then key=value overrides.")
+]
+R = TypeVar("R", bound=BaseModel)
 
 
 @app.callback()
@@ -17,25 +30,89 @@ def _noun() -> None:
 
 @app.command()
 def sft(
-    settings: Annotated[
-        list[str] | None,
-        typer.Argument(help="A TOML file first (may be left out), then key=value overrides."),
-    ] = None,
+    settings: Settings = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved config and stop.")] = False,
 ) -> None:
     """Supervised fine-tuning: samples in, model folder out. A killed run goes on when started again."""
-    from finesight.config import load_config
-    from finesight.train.sft import SftConfig, train_sft
+    from finesight.train.sft import train_sft
 
-    path, overrides = _settings(settings or [])
-    config = load_config(SftConfig, path, overrides)
+    config = _config(settings)
     if dry_run:
         print(config.model_dump_json(indent=2))
         return
     print(train_sft(config))
 
 
-def _settings(arguments: list[str]) -> tuple[Path | None, list[str]]:
+@app.command()
+def estimate(
+    settings: Settings = None,
+    gpu: Annotated[str, typer.Option(help="What it is to run on; docs/estimate.md has the names.")] = "l20",
+    gpus: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
+    utilisation: Annotated[float, typer.Option(help="Share of their peak that the run reaches.")] = 0.4,
+    assume: Annotated[
+        list[str] | None, typer.Option(help="A field of the recipe that is to be another: key=value.")
+    ] = None,
+    questions: Annotated[int | None, typer.Option(help="Questions there are; no data is read then.")] = None,
+    images: Annotated[int | None, typer.Option(help="Pictures they are asked of.")] = None,
+    prompts: Annotated[int | None, typer.Option(help="Prompts they are merged into.")] = None,
+    question_tokens: Annotated[int | None, typer.Option(help="Mean tokens of a question.")] = None,
+    answer_tokens: Annotated[int | None, typer.Option(help="Mean tokens of an answer.")] = None,
+    image_tokens: Annotated[int | None, typer.Option(help="Mean tokens of a picture.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Tokens, FLOPs, memory and hours of `sft` with these settings, in three layouts of the data."""
+    from finesight.train import estimate as estimates
+    from finesight.ui.estimate import estimate_block
+
+    config = _config(settings)
+    machine = _checked(estimates.Machine, {"gpu": gpu, "gpus": gpus, "utilisation": utilisation})
+    size = estimates.size_of(config)
+    recipe = _checked(estimates.Recipe, estimates.recipe_of(config, size, gpus).model_dump(), assume or [])
+    shape = {
+        "questions": questions,
+        "images": images,
+        "prompts": prompts,
+        "question_tokens": question_tokens,
+        "answer_tokens": answer_tokens,
+        "image_tokens": image_tokens,
+    }
+    pictures = _pictures(config, {name: number for name, number in shape.items() if number is not None})
+    works = estimates.layouts(pictures, config.questions, encoded_once=recipe.keeps_features(size))
+    found = estimates.estimate(config.model or "finesight-nano", size, works, recipe, machine)
+    if as_json:
+        print(found.model_dump_json())
+    else:
+        Console().print(estimate_block(found))
+
+
+def _config(settings: list[str] | None) -> SftConfig:
+    from finesight.config import load_config
+    from finesight.train.sft import SftConfig
+
+    arguments = settings or []
     if arguments and "=" not in arguments[0]:
-        return Path(arguments[0]), arguments[1:]
-    return None, arguments
+        return load_config(SftConfig, Path(arguments[0]), arguments[1:])
+    return load_config(SftConfig, None, arguments)
+
+
+def _checked(kind: type[R], values: dict[str, Any], overrides: list[str] | None = None) -> R:
+    """Values and key=value overrides as a record, with the complaints of a config."""
+    from finesight.config import load_config
+
+    given = [f"{key}={json.dumps(value)}" for key, value in values.items()]
+    return load_config(kind, None, [*given, *(overrides or [])])
+
+
+def _pictures(config: SftConfig, shape: dict[str, int]) -> Iterator[PictureTokens]:
+    """Token counts of the pictures that options describe, or of those in the config's data folder."""
+    from finesight.errors import InputError
+    from finesight.train.estimate import IMAGE_TOKENS, DataShape, pictures_of_samples, pictures_of_shape
+    from finesight.train.examples import read_folder
+
+    if shape.keys() - {"image_tokens"}:
+        return pictures_of_shape(_checked(DataShape, shape))
+    try:
+        samples, _ = read_folder(config.data)
+    except InputError as error:
+        raise InputError(f"{error}; or describe the data: --questions and --images") from error
+    return pictures_of_samples(samples, shape.get("image_tokens", IMAGE_TOKENS))
