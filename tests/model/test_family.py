@@ -46,7 +46,7 @@ def test_the_pass_over_trees_needs_no_pixels(model, seen, monkeypatch):
         monkeypatch.setattr(type(model.family), "features", None)
         monkeypatch.setattr(model.family.model.model, "get_image_features", None)
         answers = model.family(layout, features)
-    assert answers.logits.shape == (6, model.family.model.config.text_config.vocab_size)
+    assert answers.read.shape == (6, model.family.model.config.text_config.vocab_size)
     assert (answers.dense is not None) == (model.family.model.config.model_type == "finesight_nano")
 
 
@@ -56,10 +56,10 @@ def test_the_deep_features_of_qwen3_are_used(tiny, make_noise):
     with torch.no_grad():
         (features,) = model.family.features(seen)
         layout = layout_of(model, seen, [features])
-        before = model.family(layout, [features]).logits
+        before = model.family(layout, [features]).read
         for layer in range(2):
             deep = tuple(d * (i != layer) for i, d in enumerate(features.deep))
-            after = model.family(layout, [features._replace(deep=deep)]).logits
+            after = model.family(layout, [features._replace(deep=deep)]).read
             assert (before - after).abs().max() > 0.1
     assert len(features.deep) == 2
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from finesight.model import generate
+from finesight.model import load
 from finesight.model.coordinates import Coordinates
 from finesight.model.generate import TreeGenerator
 from finesight.model.load import LoadedModel
@@ -226,8 +226,8 @@ def test_a_model_that_speaks_pixels_is_asked_and_read_in_its_own_coordinates(tin
     box = "<|box_start|>(0,500),(500,1000)<|box_end|>"
     halves = f"<|box_start|>(0,{seen.height // 2}),({seen.width // 2},{seen.height})<|box_end|>"
     asked: list[str] = []
-    plain = generate.encode
-    monkeypatch.setattr(generate, "encode", lambda t, text: asked.append(text) or plain(t, text))
+    plain = load.encode_all
+    monkeypatch.setattr(load, "encode_all", lambda t, texts: asked.extend(texts) or plain(t, texts))
     generator = TreeGenerator(model, max_new_tokens=1)
     monkeypatch.setattr(model.tokenizer, "decode", lambda ids: f"Noise {halves}.")
     ((completion,),) = generator.generate([Request(picture, (f"What is in {box}?",))])

@@ -127,7 +127,9 @@ def test_a_missing_folder_is_named_with_what_is_needed(tmp_path):
 
 def test_an_unknown_family_is_named_with_those_that_are_known(folder):
     (folder / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(ModelError, match=r"'bert' is not known; known are finesight_nano, qwen2_5_vl"):
+    with pytest.raises(
+        ModelError, match=r"'bert' takes no images with text; known are finesight_nano, internvl"
+    ):
         load_model(folder)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from finesight.model.load import LoadedModel
-from finesight.model.tree import Branch, Layout, Tree, ancestor_mask, lay_out
+from finesight.model.tree import Branch, Layout, Tree, lay_out, visible
 from finesight.model.vision import VisionInput
 from finesight.schema.picture import Picture
 
@@ -62,7 +62,7 @@ def of_targets(logits: Tensor, targets: Tensor) -> Tensor:
 def in_trees(model: LoadedModel, seen: Sequence[VisionInput], layout: Layout) -> Tensor:
     """Log-probabilities of the answer tokens, all branches of all pictures in one pass."""
     answers = model.family(layout, model.family.features(seen))
-    return of_targets(answers.logits, layout.targets)
+    return of_targets(answers.read, layout.targets)
 
 
 def in_rows(model: LoadedModel, seen: VisionInput, one: Branch) -> Tensor:
@@ -150,8 +150,7 @@ def test_changing_one_picture_moves_its_own_tree_only(model, pictures, make_nois
 
 def full_sight(layout: Layout) -> Layout:
     """A wrong mask: branches see the branches before them."""
-    length = layout.ids.shape[1]
-    return layout._replace(mask=torch.ones(length, length, dtype=torch.bool).tril().expand(layout.mask.shape))
+    return layout._replace(until=torch.full_like(layout.until, layout.until.shape[1]), forks=None)
 
 
 def running_on(layout: Layout) -> Layout:
@@ -192,27 +191,13 @@ def test_a_token_sees_its_prefix_and_its_own_branch_up_to_itself():
     tree = Tree([5, 5], torch.arange(2).expand(3, 2), [Branch([1, 2, 3], 1), Branch([4, 6], 1)])
     short = Tree([5], torch.zeros(3, 1, dtype=torch.long), [Branch([1, 2], 1)])
     layout = lay_out([tree, short], padding_id=9)
-    drawn = ["".join(".x"[int(v)] for v in row) for row in layout.mask[0, 0]]
+    drawn = ["".join(".x"[int(v)] for v in row) for row in visible(layout.until)[0, 0]]
     assert drawn == ["x......", "xx.....", "xxx....", "xxxx...", "xxxxx..", "xx...x.", "xx...xx"]
-    # Padding sees padding alone: nothing else sees it, and no row of the mask is empty.
-    drawn = ["".join(".x"[int(v)] for v in row) for row in layout.mask[1, 0]]
-    assert drawn == ["x......", "xx.....", "xxx....", "...x...", "...xx..", "...xxx.", "...xxxx"]
+    # Padding sees itself alone: nothing else sees it, and no row of the mask is empty.
+    drawn = ["".join(".x"[int(v)] for v in row) for row in visible(layout.until)[1, 0]]
+    assert drawn == ["x......", "xx.....", "xxx....", "...x...", "....x..", ".....x.", "......x"]
     assert layout.ids.tolist() == [[5, 5, 1, 2, 3, 4, 6], [5, 1, 2, 9, 9, 9, 9]]
     assert layout.positions[0].tolist() == [[0, 1, 2, 3, 4, 2, 3], [0, 1, 2, 0, 0, 0, 0]]
     assert layout.predictors.tolist() == [[0, 0, 0, 1], [2, 3, 5, 1]]
     assert layout.targets.tolist() == [2, 3, 6, 2]
     assert layout.owner.tolist() == [0, 0, 1, 2]
-
-
-def test_a_branch_never_sees_another_one_whatever_the_numbers():
-    segment = torch.tensor([[-1, -1, 0, 0, 1, 2, 2, -2]])
-    mask = ancestor_mask(segment)[0, 0]
-    for row, mine in enumerate(segment[0].tolist()):
-        for column, theirs in enumerate(segment[0].tolist()):
-            related = theirs == mine or (theirs == -1 and mine >= 0)
-            assert bool(mask[row, column]) == (column <= row and related)
-
-
-def test_an_answer_without_a_question_before_it_is_refused():
-    with pytest.raises(ValueError, match="question token"):
-        lay_out([Tree([1], torch.zeros(3, 1, dtype=torch.long), [Branch([2], 0)])])

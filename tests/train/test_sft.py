@@ -21,6 +21,7 @@ from finesight.model.load import load_model, save_model
 from finesight.model.nano.trunk import pretrained_trunk_state
 from finesight.model.protocol import Request
 from finesight.train import sft
+from finesight.train.parts import part_of
 from finesight.train.sft import SftConfig, learning_rate, train_sft
 from finesight.train.track import read_metrics
 
@@ -99,14 +100,37 @@ def test_only_what_is_trained_is_in_the_optimiser(training_set, settings_for, tm
     monkeypatch.setattr(sft.torch.optim, "AdamW", recorded)
     monkeypatch.setattr(sft, "save_model", lambda model, target: groups.append(model))
     train_sft(settings_for(training_set, tmp_path, steps=2))
-    decayed, plain_ones, model = groups
-    optimised = {id(p) for group in (decayed, plain_ones) for p in group["params"]}
+    *groups, model = groups
+    optimised = {id(p) for group in groups for p in group["params"]}
     named = dict(model.family.named_parameters())
     assert optimised == {id(p) for name, p in named.items() if ".trunk." not in name}
     assert not any(p.requires_grad for name, p in named.items() if ".trunk." in name)
-    assert (decayed["weight_decay"], plain_ones["weight_decay"]) == (0.01, 0.0)
-    assert all(p.ndim > 1 for p in decayed["params"])
-    assert all(p.ndim <= 1 for p in plain_ones["params"])
+    for group in groups:
+        assert group["weight_decay"] in (0.0, 0.01)
+        assert {p.ndim > 1 for p in group["params"]} == {group["weight_decay"] > 0}
+        assert {part_of(name) for name, p in named.items() if any(p is q for q in group["params"])} == {
+            group["part"]
+        }
+
+
+def test_a_part_learns_at_its_own_rate_once_the_decoder_learns(training_set, settings_for, tmp_path):
+    def after(out, **fields):
+        folder = train_sft(settings_for(training_set, tmp_path / out, steps=3, dense_steps=1, **fields))
+        return load_model(folder).family.model.state_dict()
+
+    still, moved = after("still", rates={"vision": 0.0}), after("moved", rates={})
+    short = settings_for(training_set, tmp_path / "short", steps=1, dense_steps=1)
+    dense_only = load_model(train_sft(short)).family.model.state_dict()
+    encoder = [name for name in still if ".encoder." in name]
+    assert encoder
+    assert all(torch.equal(still[name], dense_only[name]) for name in encoder if name in dense_only)
+    assert not all(torch.equal(still[name], moved[name]) for name in encoder)
+
+
+def test_hints_fall_from_their_share_to_none_over_the_joint_steps(training_set, settings_for, tmp_path):
+    config = settings_for(training_set, tmp_path, steps=30, dense_steps=10, hinted=0.8)
+    assert [sft.hint_share(config, step) for step in (10, 20, 30)] == pytest.approx([0.8, 0.4, 0.0])
+    assert sft.hint_share(settings_for(training_set, tmp_path, steps=5, dense_steps=5), 5) == 0.0
 
 
 def test_a_killed_run_goes_on_to_the_weights_of_an_undisturbed_one(training_set, settings_for, tmp_path):

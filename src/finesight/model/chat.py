@@ -34,11 +34,21 @@ class ChatFormat:
 
     def prefix(self, image_tokens: int) -> list[int]:
         """The shared prefix for an image that takes `image_tokens` places."""
-        return [*self.head, *[self.image_id] * image_tokens, *self.neck]
+        return self.around([self.image_id] * image_tokens)
+
+    def around(self, image_ids: Sequence[int]) -> list[int]:
+        """The shared prefix for an image that stands in the text as these ids."""
+        return [*self.head, *image_ids, *self.neck]
 
 
-def chat_format(tokenizer: Any, image_token_id: int) -> ChatFormat:
+def chat_format(
+    tokenizer: Any, image_token_id: int, marks: tuple[str, str] = ("", ""), alias: str | None = None
+) -> ChatFormat:
     """The format of a tokenizer's own chat template (ChatML with Qwen's vision tokens where it has none).
+
+    Args:
+        marks: what a processor adds before and behind the image tokens that the template leaves out.
+        alias: another name by which a template may call the image.
 
     Raises:
         ModelError: the template places no single image token before the question.
@@ -49,6 +59,8 @@ def chat_format(tokenizer: Any, image_token_id: int) -> ChatFormat:
         messages, chat_template=template, tokenize=False, add_generation_prompt=True
     )
     image_token = tokenizer.convert_ids_to_tokens(image_token_id)
+    if alias:
+        text = text.replace(alias, image_token)
     before, _, rest = text.partition(image_token)
     neck, _, tail = rest.partition(_QUESTION)
     if image_token not in text or not tail or image_token in rest:
@@ -58,8 +70,8 @@ def chat_format(tokenizer: Any, image_token_id: int) -> ChatFormat:
         )
     end_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
     return ChatFormat(
-        head=tuple(encode(tokenizer, before)),
-        neck=tuple(encode(tokenizer, neck)),
+        head=tuple(encode(tokenizer, before + marks[0])),
+        neck=tuple(encode(tokenizer, marks[1] + neck)),
         tail=tail,
         image_id=image_token_id,
         end_id=tokenizer.eos_token_id if end_id is None else end_id,

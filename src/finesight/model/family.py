@@ -6,13 +6,16 @@ module (DDP, FSDP, a profiler) sees all of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from finesight.errors import ModelError
+from finesight.model.attention import Attention, sight, use_attention
+from finesight.model.head import CHUNK_LOGITS, Read, logits_themselves, read_answers
 from finesight.model.nano.vision import Dense
 from finesight.model.tree import Layout
 from finesight.model.vision import VisionInput
@@ -25,12 +28,14 @@ class ImageFeatures(NamedTuple):
     """What the frozen part of a vision tower makes of one picture, fit to be kept.
 
     cells: (image tokens, F); deep: further (image tokens, F) features for deeper decoder layers (Qwen3-VL);
-    grid: (3,) time, height, width in patches.
+    grid: (3,) time, height, width in patches; extra: what else a model without an adapter is to be given,
+    which then has pixel values as `cells` (see rows).
     """
 
     cells: Tensor
     deep: tuple[Tensor, ...]
     grid: Tensor
+    extra: Mapping[str, Tensor] = MappingProxyType({})
 
     @property
     def places(self) -> int:
@@ -47,18 +52,25 @@ class ImageTokens(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """Logits (A, vocabulary) of every answer token of a layout, and nano's dense view of the pictures."""
+    """What was read off the logits of every answer token of a layout, (A, ...), and nano's dense view."""
 
-    logits: Tensor
+    read: Tensor
     dense: Dense | None
 
 
 class Family(nn.Module):
     """Qwen2-VL and Qwen2.5-VL; the other families override what differs."""
 
-    def __init__(self, model: Any) -> None:
+    image_marks = ("", "")
+    """Tokens that stand before and behind a picture but are not in the chat template."""
+    image_alias: str | None = None
+    """Another name that chat templates of the family have for a picture."""
+
+    def __init__(self, model: Any, attention: Attention = "sdpa") -> None:
         super().__init__()
         self.model = model
+        self.attention: Attention = attention
+        use_attention(model, attention)
 
     @property
     def device(self) -> torch.device:
@@ -75,6 +87,12 @@ class Family(nn.Module):
         names = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
         found = (getattr(self.model.config, name, None) for name in names)
         return [i for i in found if i is not None]
+
+    @property
+    def tower(self) -> nn.Module:
+        """The part that `features` runs: never trained, so that what it makes may be kept."""
+        tower: nn.Module = self.model.model.visual
+        return tower
 
     def features(self, inputs: Sequence[VisionInput]) -> list[ImageFeatures]:
         """Features of each picture: one pass of the vision tower over all of them."""
@@ -95,6 +113,10 @@ class Family(nn.Module):
             [torch.cat([f.deep[layer] for f in features]) for layer in range(depth)],
         )
 
+    def image_ids(self, features: ImageFeatures) -> list[int]:
+        """The ids that stand for a picture in the text."""
+        return [self.image_token_id] * features.places
+
     def look(self, features: Sequence[ImageFeatures]) -> Dense:
         """nano's dense view of pictures.
 
@@ -104,11 +126,11 @@ class Family(nn.Module):
         raise ModelError(f"{self.model.config.model_type} has no dense head: set dense_steps to 0")
 
     def prefix_positions(self, prefix: Sequence[int], grid: Tensor) -> Tensor:
-        """(3, P) rotary positions of a prefix with one picture."""
-        ids = torch.tensor([prefix])
+        """(3, P) rotary positions of a prefix with one picture, on the CPU."""
+        ids = torch.tensor([prefix], device="cpu")
         kinds = (ids == self.image_token_id).int()
         positions: Tensor = self.model.model.get_rope_index(
-            ids, mm_token_type_ids=kinds, image_grid_thw=grid[None]
+            ids, mm_token_type_ids=kinds, image_grid_thw=grid[None].cpu()
         )[0]
         return positions[:, 0]
 
@@ -116,14 +138,16 @@ class Family(nn.Module):
         self,
         ids: Tensor,
         positions: Tensor,
-        mask: Tensor,
+        seeing: Mapping[str, Any],
         images: ImageTokens | None = None,
         cache: Any = None,
     ) -> Tensor:
         """Last hidden states (B, L, H).
 
         Args:
-            ids: (B, L). positions: (3, B, L). mask: (B, 1, L, past + L) bool, True where a token may look.
+            ids: (B, L). positions: (3, B, L).
+            seeing: what tells the attention who sees whom: `attention.sight` of a layout, or for steps from a
+                cache an attention_mask (B, 1, L, past + L) bool, True where a token may look.
             images: decoder inputs for the image tokens of `ids`, in reading order.
             cache: transformers' Cache, grown by this call; None for training.
         """
@@ -132,14 +156,14 @@ class Family(nn.Module):
         extra: dict[str, Any] = {}
         if images is not None:
             places = ids == self.image_token_id
-            embedded = embedded.masked_scatter(places[..., None], images.tokens.to(embedded.dtype))
+            embedded = embedded.masked_scatter(places[..., None], images.tokens.to(embedded))
             extra = self._deep_inputs(places, images)
         out = language_model(
             inputs_embeds=embedded,
-            position_ids=positions,
-            attention_mask=mask,
+            position_ids=self._rotary(positions),
             past_key_values=cache,
             use_cache=cache is not None,
+            **seeing,
             **extra,
         )
         hidden: Tensor = out.last_hidden_state
@@ -149,12 +173,29 @@ class Family(nn.Module):
         out: Tensor = self.model.lm_head(hidden)
         return out
 
-    def forward(self, layout: Layout, features: Sequence[ImageFeatures], hints: Hints = None) -> Answers:
-        """Logits of the answer tokens of a batch of trees, one picture's features a tree."""
+    def forward(
+        self,
+        layout: Layout,
+        features: Sequence[ImageFeatures],
+        hints: Hints = None,
+        read: Read = logits_themselves,
+    ) -> Answers:
+        """What `read` makes of the logits of the answer tokens of a batch of trees.
+
+        Args:
+            layout: on the model's device. features: of one picture a tree.
+            read: given logits (C, V) and targets (C,), some answer tokens at a time (see head).
+        """
         images = self.tokens(features, hints)
-        hidden = self.hidden(layout.ids, layout.positions, layout.mask, images)
+        hidden = self.hidden(layout.ids, layout.positions, sight(self.attention, layout), images)
         rows, columns = layout.predictors
-        return Answers(self.logits(hidden[rows, columns]), images.dense)
+        chunk = max(1, CHUNK_LOGITS // self.model.config.text_config.vocab_size)
+        answers = hidden[rows, columns]
+        return Answers(read_answers(answers, self.model.lm_head, layout.targets, read, chunk), images.dense)
+
+    def _rotary(self, positions: Tensor) -> Tensor:
+        """Positions (3, B, L) as the decoder wants them."""
+        return positions
 
     def _deep_inputs(self, places: Tensor, images: ImageTokens) -> dict[str, Any]:
         return {}
@@ -164,11 +205,49 @@ class Qwen3Family(Family):
     """Qwen3-VL: features of several vision depths are added in the first decoder layers (DeepStack)."""
 
     def _deep_inputs(self, places: Tensor, images: ImageTokens) -> dict[str, Any]:
-        return {"visual_pos_masks": places, "deepstack_visual_embeds": images.deep}
+        deep = [features.to(self.device) for features in images.deep]
+        return {"visual_pos_masks": places, "deepstack_visual_embeds": deep}
+
+
+class InternFamily(Family):
+    """InternVL3 in its Hugging Face form: a picture is tiles of one size, positions are one-dimensional."""
+
+    image_marks = ("<img>", "</img>")
+    image_alias = "<image>"
+
+    @property
+    def tower(self) -> nn.Module:
+        body = self.model.model
+        return nn.ModuleList([body.vision_tower, body.multi_modal_projector])
+
+    def features(self, inputs: Sequence[VisionInput]) -> list[ImageFeatures]:
+        pixels = torch.cat([i.pixel_values for i in inputs]).to(self.device)
+        config = self.model.config
+        out = self.model.model.get_image_features(
+            pixels,
+            vision_feature_layer=config.vision_feature_layer,
+            vision_feature_select_strategy=config.vision_feature_select_strategy,
+            return_dict=True,
+        )
+        tiles = out.pooler_output.split([len(i.pixel_values) for i in inputs])
+        return [
+            ImageFeatures(cells.flatten(0, 1), (), i.grid) for cells, i in zip(tiles, inputs, strict=True)
+        ]
+
+    def prefix_positions(self, prefix: Sequence[int], grid: Tensor) -> Tensor:
+        return torch.arange(len(prefix), device="cpu").expand(3, -1)
+
+    def _rotary(self, positions: Tensor) -> Tensor:
+        return positions[0]
 
 
 class NanoFamily(Family):
     """finesight-nano: what is kept is the frozen trunk's cells; the encoder behind it is trained."""
+
+    @property
+    def tower(self) -> nn.Module:
+        trunk: nn.Module = self.model.model.visual.trunk
+        return trunk
 
     def features(self, inputs: Sequence[VisionInput]) -> list[ImageFeatures]:
         visual = self.model.model.visual
@@ -187,12 +266,13 @@ class NanoFamily(Family):
 
     def _cells(self, features: Sequence[ImageFeatures]) -> tuple[list[Tensor], list[tuple[int, int]]]:
         grids = self.model.model.visual.cell_grids(torch.stack([f.grid for f in features]))
-        return [f.cells.float() for f in features], grids
+        return [f.cells.to(self.device).float() for f in features], grids
 
 
 FAMILIES: dict[str, type[Family]] = {
     "qwen2_vl": Family,
     "qwen2_5_vl": Family,
     "qwen3_vl": Qwen3Family,
+    "internvl": InternFamily,
     "finesight_nano": NanoFamily,
 }

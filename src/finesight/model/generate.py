@@ -11,13 +11,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
+from finesight.model.attention import sight
 from finesight.model.chat import encode
 from finesight.model.coordinates import from_model, to_model
 from finesight.model.family import ImageFeatures
 from finesight.model.load import LoadedModel
 from finesight.model.protocol import Completion, Request
+from finesight.model.rows import RowsFamily
+from finesight.model.tree import Tree, lay_out, standing, visible
 from finesight.model.vision import VisionInput
 from finesight.schema.taxonomy import Level
 
@@ -46,7 +50,7 @@ class TreeGenerator:
         self.vision_passes = 0
         self.prefix_tokens = 0
         self._level_ids = _level_ids(model)
-        self._forbidden = torch.tensor(sorted(set(model.family.vision_ids)), dtype=torch.long)
+        self._forbidden = list(model.vision_ids)
 
     @property
     def name(self) -> str:
@@ -65,7 +69,10 @@ class TreeGenerator:
         features = [f for i in inputs for f in self.model.family.features([i])]
         self.vision_passes += len(inputs)
         rows = [Row(i, p) for i, r in enumerate(requests) for p in r.prompts]
-        if rows:
+        if isinstance(self.model.family, RowsFamily):
+            for row in rows:
+                self._decode_alone(self.model.family, row, inputs[row.image], features[row.image])
+        elif rows:
             self._decode(rows, inputs, features)
         return [
             [self._completion(row, inputs[i]) for row in rows if row.image == i] for i in range(len(requests))
@@ -75,15 +82,15 @@ class TreeGenerator:
         self, rows: list[Row], inputs: Sequence[VisionInput], features: Sequence[ImageFeatures]
     ) -> None:
         """Fill `rows` with tokens."""
+        family = self.model.family
         cache = DynamicCache()
-        visible, following = self._prefill(features, cache)
-        images = torch.tensor([row.image for row in rows])
+        real, following = self._prefill(features, cache)
+        images = torch.tensor([row.image for row in rows], device=family.device)
         cache.batch_select_indices(images)
-        visible, following = visible[images], following[images]
-        hidden, visible, following = self._ask(rows, inputs, cache, visible, following)
+        hidden, real, following = self._ask(rows, inputs, cache, real[images], following[images])
         live = list(rows)
         for _ in range(self.max_new_tokens):
-            chosen = self._choose(live, self.model.family.logits(hidden))
+            chosen = self._choose(live, family.logits(hidden))
             going = chosen != self.model.chat.end_id
             if not going.any():
                 return
@@ -92,51 +99,67 @@ class TreeGenerator:
                 kept = going.nonzero().squeeze(1)
                 cache.batch_select_indices(kept)
                 live = [live[i] for i in kept.tolist()]
-                chosen, visible, following, going = chosen[kept], visible[kept], following[kept], going[kept]
-            visible = torch.cat([visible, torch.ones(len(live), 1, dtype=torch.bool)], dim=1)
-            hidden = self.model.family.hidden(
-                chosen[:, None], following.expand(3, -1)[..., None], visible[:, None, None, :], cache=cache
-            )[:, -1]
+                chosen, real, following = chosen[kept], real[kept], following[kept]
+            real = torch.cat([real, torch.ones_like(real[:, :1])], dim=1)
+            positions = following.expand(3, -1)[..., None]
+            hidden = family.hidden(chosen[:, None], positions, _going_on(real, 1), cache=cache)[:, -1]
             following = following + 1
 
-    def _prefill(self, features: Sequence[ImageFeatures], cache: Any) -> tuple[Tensor, Tensor]:
-        """Lay out each picture's prefix, left-padded; what is visible (n, P) and the next positions (n,)."""
-        prefixes = [self.model.chat.prefix(f.places) for f in features]
-        self.prefix_tokens += sum(map(len, prefixes))
-        places = [
-            self.model.family.prefix_positions(p, f.grid) for p, f in zip(prefixes, features, strict=True)
-        ]
-        ids, visible = _pad_left(prefixes)
-        positions = torch.zeros(3, *ids.shape, dtype=torch.long)
-        for row, place in enumerate(places):
-            positions[:, row, -place.shape[1] :] = place
-        self.model.family.hidden(
-            ids, positions, _causal(visible), self.model.family.tokens(features), cache=cache
+    def _decode_alone(self, family: RowsFamily, row: Row, seen: VisionInput, features: ImageFeatures) -> None:
+        """Fill one row with tokens, prefix and picture its own."""
+        cache = DynamicCache()
+        prefix = self.model.prefix(features)
+        self.prefix_tokens += len(prefix)
+        (question,) = self._questions([row], [seen])
+        logits = family.step(torch.tensor([prefix + question], device=family.device), cache, features)
+        for _ in range(self.max_new_tokens):
+            chosen = self._choose([row], logits)
+            if row.ids[-1] == self.model.chat.end_id or len(row.ids) == self.max_new_tokens:
+                return
+            logits = family.step(chosen[:, None], cache)
+
+    def _questions(self, rows: Sequence[Row], inputs: Sequence[VisionInput]) -> list[list[int]]:
+        """Tokens of the question of each row, in the model's own coordinates; inputs are those of the rows."""
+        coordinates = self.model.description.coordinates
+        return self.model.ask(
+            [to_model(r.prompt, coordinates, s.width, s.height) for r, s in zip(rows, inputs, strict=True)]
         )
-        return visible, torch.stack([p.max() + 1 for p in places])
+
+    def _prefill(self, features: Sequence[ImageFeatures], cache: Any) -> tuple[Tensor, Tensor]:
+        """Lay out each picture's prefix; which columns are real (n, P) and the next positions (n,)."""
+        family = self.model.family
+        trees = []
+        for feature in features:
+            prefix = self.model.prefix(feature)
+            trees.append(Tree(prefix, family.prefix_positions(prefix, feature.grid), []))
+        self.prefix_tokens += sum(tree.length for tree in trees)
+        layout = lay_out(trees).to(family.device)
+        seeing = sight(family.attention, layout)
+        family.hidden(layout.ids, layout.positions, seeing, family.tokens(features), cache)
+        lengths = torch.tensor([tree.length for tree in trees], device=family.device)
+        following = torch.tensor([int(tree.positions.max()) + 1 for tree in trees], device=family.device)
+        return _real(lengths), following
 
     def _ask(
         self,
         rows: Sequence[Row],
         inputs: Sequence[VisionInput],
         cache: Any,
-        visible: Tensor,
+        real: Tensor,
         following: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Add the questions; the last hidden states (rows, H), what is visible now, and next positions."""
-        coordinates = self.model.description.coordinates
-        questions = []
-        for row in rows:
-            seen = inputs[row.image]
-            prompt = to_model(row.prompt, coordinates, seen.width, seen.height)
-            questions.append(encode(self.model.tokenizer, prompt + self.model.chat.tail))
-        ids, asked = _pad_left(questions)
-        offsets = (asked.cumsum(1) - 1).clamp_min(0)
+        """Add the questions; the last hidden states (rows, H), what is real now, and next positions."""
+        family = self.model.family
+        asked = self._questions(rows, [inputs[row.image] for row in rows])
+        questions = [torch.tensor(question, device=family.device) for question in asked]
+        lengths = torch.tensor([len(q) for q in questions], device=family.device)
+        ids = pad_sequence(questions, batch_first=True)
+        offsets = torch.arange(ids.shape[1], device=family.device)
         positions = (following[:, None] + offsets).expand(3, -1, -1)
-        before = visible[:, None, None, :].expand(-1, 1, ids.shape[1], -1)
-        mask = torch.cat([before, _causal(asked)], dim=-1)
-        hidden = self.model.family.hidden(ids, positions, mask, cache=cache)
-        return hidden[:, -1], torch.cat([visible, asked], dim=1), following + asked.sum(1)
+        real = torch.cat([real, _real(lengths)], dim=1)
+        hidden = family.hidden(ids, positions, _going_on(real, ids.shape[1]), cache=cache)
+        last = hidden[torch.arange(len(rows), device=family.device), lengths - 1]
+        return last, real, following + lengths
 
     def _choose(self, live: Sequence[Row], logits: Tensor) -> Tensor:
         """The likeliest next token of each row, kept in it."""
@@ -183,16 +206,11 @@ def _level_ids(model: LoadedModel) -> tuple[int, ...]:
     return ids if len(set(ids)) == len(ids) else ()
 
 
-def _pad_left(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Ids (n, longest) and where they are not padding."""
-    longest = max(map(len, rows))
-    ids = torch.tensor([[0] * (longest - len(r)) + list(r) for r in rows])
-    lengths = torch.tensor([len(r) for r in rows])
-    return ids, torch.arange(longest)[None] >= longest - lengths[:, None]
+def _real(lengths: Tensor) -> Tensor:
+    """(n,) lengths to (n, longest), True where a row padded on the right has a token."""
+    return torch.arange(int(lengths.max()), device=lengths.device) < lengths[:, None]
 
 
-def _causal(valid: Tensor) -> Tensor:
-    """(n, L) validity to a (n, 1, L, L) mask; padding sees itself, so that no row of it is empty."""
-    length = valid.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool).tril()
-    return (causal & valid[:, None, :] | torch.eye(length, dtype=torch.bool))[:, None]
+def _going_on(real: Tensor, new: int) -> dict[str, Tensor]:
+    """What the last `new` columns of rows from a cache see: all that is real (n, K), up to themselves."""
+    return {"attention_mask": visible(standing(real), real.shape[1] - new)}

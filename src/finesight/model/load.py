@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +12,25 @@ from typing import Any
 import torch
 import transformers
 from pydantic import BaseModel, ConfigDict, ValidationError
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.utils import cached_file
 
-from finesight.errors import ModelError
-from finesight.model.chat import ChatFormat, chat_format
+from finesight.errors import InputError, ModelError
+from finesight.model.attention import Attention, check_attention
+from finesight.model.chat import ChatFormat, chat_format, encode_all
 from finesight.model.coordinates import Coordinates
-from finesight.model.family import FAMILIES, Family
+from finesight.model.family import FAMILIES, Family, ImageFeatures
 from finesight.model.nano import modeling as _nano  # noqa: F401  (registers the family with transformers)
-from finesight.model.vision import ImageInput, NanoImageInput, QwenImageInput, ResizePolicy
+from finesight.model.rows import RowsFamily
+from finesight.model.vision import (
+    ImageInput,
+    NanoImageInput,
+    ProcessorImageInput,
+    QwenImageInput,
+    ResizePolicy,
+    TileImageInput,
+)
 
 DESCRIPTION_FILE = "finesight.json"
 
@@ -49,23 +60,75 @@ class LoadedModel:
     def name(self) -> str:
         return self.description.name
 
+    @property
+    def attention(self) -> str:
+        """How the decoder attends: the back end that was asked for, or `rows` for a model without an adapter."""
+        return "rows" if isinstance(self.family, RowsFamily) else self.family.attention
 
-def load_model(where: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> LoadedModel:
-    """A Qwen2-VL, Qwen2.5-VL, Qwen3-VL or finesight-nano from a local folder or a hub id.
+    @property
+    def vision_ids(self) -> list[int]:
+        """Ids that stand for pictures: never sampled, and refused in questions and answers."""
+        marks = self.tokenizer.convert_tokens_to_ids([mark for mark in self.family.image_marks if mark])
+        return sorted({*self.family.vision_ids, *marks})
+
+    def prefix(self, features: ImageFeatures) -> list[int]:
+        """The tokens all questions of a picture share."""
+        return self.chat.around(self.family.image_ids(features))
+
+    def ask(self, questions: Sequence[str]) -> list[list[int]]:
+        """Tokens of each question, up to where its answer begins.
+
+        Raises:
+            InputError: a question holds a token that stands for a picture.
+        """
+        return self._plain(questions, self.chat.tail)
+
+    def answer(self, answers: Sequence[str]) -> list[list[int]]:
+        """Tokens of each answer, closed by the end token.
+
+        Raises:
+            InputError: an answer holds a token that stands for a picture.
+        """
+        return [[*ids, self.chat.end_id] for ids in self._plain(answers)]
+
+    def _plain(self, texts: Sequence[str], tail: str = "") -> list[list[int]]:
+        encoded = encode_all(self.tokenizer, [text + tail for text in texts])
+        forbidden = set(self.vision_ids)
+        for text, ids in zip(texts, encoded, strict=True):
+            if found := sorted(forbidden.intersection(ids)):
+                names = ", ".join(self.tokenizer.convert_ids_to_tokens(found))
+                raise InputError(
+                    f"{text[:80]!r} holds {names}, which to {self.name} stands for a picture; "
+                    "take it out or write it with spaces"
+                )
+        return encoded
+
+
+def load_model(
+    where: str | Path,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    attention: Attention = "sdpa",
+) -> LoadedModel:
+    """A Qwen2-VL, Qwen2.5-VL, Qwen3-VL, InternVL3 or finesight-nano from a local folder or a hub id.
+
+    Any other image-and-text model of transformers is run in separate rows, and a warning says so.
+
+    Args:
+        attention: back end of the decoder; never another one than asked for.
 
     Raises:
-        ModelError: nothing there, an unknown family, or files missing or broken.
+        ModelError: nothing there, no model for images and text, files missing or broken, or an attention that
+            does not work there.
     """
+    check_attention(attention, device)
     transformers.logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(str(where))
-        if config.model_type not in FAMILIES:
-            raise ModelError(
-                f"{where}: family {config.model_type!r} is not known; known are {', '.join(sorted(FAMILIES))}"
-            )
+        _known(where, config, attention)
         model = AutoModelForImageTextToText.from_pretrained(str(where), config=config, dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(str(where))
-        settings = _settings(str(where)) if config.model_type != "finesight_nano" else None
+        processor = _processor(str(where), config.model_type)
     except ModelError:
         raise
     except Exception as error:  # transformers raises OSError, ValueError, KeyError and others
@@ -76,21 +139,68 @@ def load_model(where: str | Path, device: str = "cpu", dtype: torch.dtype = torc
             "(and preprocessor_config.json, but for nano)"
         ) from error
     model.to(device).eval()
-    return assemble(model, tokenizer, _description(where, config.model_type), settings)
+    return assemble(model, tokenizer, _description(where, config.model_type), processor, attention)
 
 
 def assemble(
-    model: Any, tokenizer: Any, description: ModelDescription, processor: dict[str, Any] | None = None
+    model: Any,
+    tokenizer: Any,
+    description: ModelDescription,
+    processor: Any = None,
+    attention: Attention = "sdpa",
 ) -> LoadedModel:
-    """A LoadedModel from its parts; `processor` are the settings of a Qwen image processor."""
+    """A LoadedModel from its parts.
+
+    Args:
+        processor: settings of a Qwen or InternVL image processor; of any other family, its whole processor.
+    """
     kind = model.config.model_type
-    family = FAMILIES[kind](model).train(model.training)
-    images: ImageInput = (
-        NanoImageInput(description.policy)
-        if kind == "finesight_nano"
-        else QwenImageInput(description.policy, processor or _vision_settings(model.config.vision_config))
+    family = FAMILIES[kind](model, attention) if kind in FAMILIES else RowsFamily(model)
+    family.train(model.training)
+    chat = chat_format(tokenizer, family.image_token_id, family.image_marks, family.image_alias)
+    return LoadedModel(
+        family, tokenizer, _images(family, tokenizer, description.policy, processor), chat, description
     )
-    return LoadedModel(family, tokenizer, images, chat_format(tokenizer, family.image_token_id), description)
+
+
+def _images(family: Family, tokenizer: Any, policy: ResizePolicy, processor: Any) -> ImageInput:
+    config = family.model.config
+    if config.model_type == "finesight_nano":
+        return NanoImageInput(policy)
+    if isinstance(family, RowsFamily):
+        token = tokenizer.convert_ids_to_tokens(family.image_token_id)
+        return ProcessorImageInput(policy, processor, token)
+    vision = config.vision_config
+    if config.model_type == "internvl":
+        size = {"size": dict(zip(("height", "width"), vision.image_size, strict=True))}
+        return TileImageInput(policy, size if processor is None else processor, vision.patch_size[0])
+    return QwenImageInput(policy, processor or _vision_settings(vision))
+
+
+def _known(where: str | Path, config: Any, attention: Attention) -> None:
+    """See that something here can run a configuration, and warn where that is the slow way.
+
+    Raises:
+        ModelError: it is not one of images and text, or slides a window, which a tree does not.
+    """
+    kind, known = config.model_type, ", ".join(sorted(FAMILIES))
+    if kind in FAMILIES:
+        if "sliding_attention" in (getattr(config.get_text_config(), "layer_types", None) or ()):
+            raise ModelError(
+                f"{where}: layers with a sliding window see less than a tree: set use_sliding_window to false"
+            )
+        return
+    if type(config) not in AutoModelForImageTextToText._model_mapping:
+        raise ModelError(f"{where}: family {kind!r} takes no images with text; known are {known}")
+    if attention != "sdpa":
+        raise ModelError(
+            f"{where}: attention {attention!r} needs a family with an adapter ({known}), and {kind!r} has none"
+        )
+    warnings.warn(
+        f"{where}: no adapter for family {kind!r}, every answer is run in a row of its own: "
+        "pictures are encoded once an answer and nothing is shared",
+        stacklevel=3,
+    )
 
 
 def save_model(loaded: LoadedModel, folder: Path) -> None:
@@ -103,7 +213,9 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
     (part / DESCRIPTION_FILE).write_text(
         loaded.description.model_dump_json(indent=2) + "\n", encoding="utf-8"
     )
-    if isinstance(loaded.images, QwenImageInput):
+    if isinstance(loaded.images, ProcessorImageInput):
+        loaded.images.processor.save_pretrained(part)
+    elif loaded.images.processor is not None:
         (part / "preprocessor_config.json").write_text(
             loaded.images.processor.to_json_string(), encoding="utf-8"
         )
@@ -132,10 +244,13 @@ def _description(where: str | Path, model_type: str) -> ModelDescription:
         raise ModelError(f"{path}: not a model description: {error}") from error
 
 
-def _settings(where: str) -> dict[str, Any]:
+def _processor(where: str, kind: str) -> Any:
     """How a checkpoint wants its pictures. Nothing is assumed, as the families normalise differently."""
-    settings: dict[str, Any] = Qwen2VLImageProcessorPil.get_image_processor_dict(where)[0]
-    return settings
+    if kind == "finesight_nano":
+        return None
+    if kind not in FAMILIES:
+        return AutoProcessor.from_pretrained(where)
+    return Qwen2VLImageProcessorPil.get_image_processor_dict(where)[0]
 
 
 def _vision_settings(vision: Any) -> dict[str, Any]:

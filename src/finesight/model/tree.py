@@ -1,26 +1,50 @@
-"""One image, many branches: the layout that lets a batch of questions share the prefix they have in common.
+"""One image, many branches: the layout that lets questions and answers share what they have in common.
 
-A tree is a prefix (chat head, image, neck) with branches behind it. In one sequence the branches stand side
-by side; each sees the prefix and itself, and its positions go on from the prefix as if it stood there alone,
-so every token has the same log-probability and gradient as in a separate row.
+A tree is a prefix (chat head, image, neck) with branches behind it, and branches may fork again: image,
+question, answers. In one sequence the segments stand side by side, each before the segments that hang behind
+it. A token sees the segments above its own and its own up to itself, and stands where it would stand in a row
+of its own, so every token has the same log-probability and gradient as in a separate row.
+
+Who sees whom is told by one number a token, `until`: the column behind the last one of everything that hangs
+behind the token. Column q sees column k where k <= q < until[k]. All attention functions read it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-PREFIX, PADDING = -1, -2
+from finesight.model.forks import Forks, plan_forks
+
+FOREVER = torch.iinfo(torch.int64).max
 
 
 class Branch(NamedTuple):
-    """One question and its answer behind the prefix; `answer_from` indexes the first answer token."""
+    """A segment of tokens, and the branches that fork off behind its last one.
+
+    `answer_from` indexes the first token of `ids` that belongs to an answer: everything from there on is
+    predicted. A question with its answer is one branch; a question that several answers share is a branch
+    without an answer (see `asked`).
+    """
 
     ids: list[int]
     answer_from: int
+    forks: tuple[Branch, ...] = ()
+
+    @classmethod
+    def asked(cls, question: list[int], answers: Sequence[list[int]]) -> Branch:
+        """One question with several answers behind it."""
+        return cls(question, len(question), tuple(cls(answer, 0) for answer in answers))
+
+    @property
+    def length(self) -> int:
+        """Tokens of the branch and all that hangs behind it."""
+        return len(self.ids) + sum(fork.length for fork in self.forks)
 
 
 class Tree(NamedTuple):
@@ -32,75 +56,118 @@ class Tree(NamedTuple):
 
     @property
     def length(self) -> int:
-        return len(self.prefix) + sum(len(b.ids) for b in self.branches)
+        return len(self.prefix) + sum(branch.length for branch in self.branches)
 
 
 class Layout(NamedTuple):
     """A batch of trees as tensors.
 
-    ids: (B, L); positions: (3, B, L); mask: (B, 1, L, L) bool, True where a token (row) may look;
-    predictors: (2, A) batch and column of the token before each answer token; targets: (A,) its id;
-    owner: (A,) running number of the branch (over the whole batch) an answer token belongs to.
+    ids: (B, L); positions: (3, B, L); until: (B, L) the column from which on a token is not seen any more;
+    forks: the same for attention segment by segment; predictors: (2, A) batch and column of the token before
+    each answer token; targets: (A,) its id; owner: (A,) running number of the answer (over the whole batch)
+    it belongs to.
     """
 
     ids: Tensor
     positions: Tensor
-    mask: Tensor
+    until: Tensor
+    forks: Forks | None
     predictors: Tensor
     targets: Tensor
     owner: Tensor
 
+    def to(self, device: torch.device | str) -> Layout:
+        """The same on another device."""
+        forks = self.forks and self.forks.to(device)
+        moved = {name: value.to(device) for name, value in self._asdict().items() if torch.is_tensor(value)}
+        return self._replace(forks=forks, **moved)
+
+
+@dataclass
+class _Row:
+    """One tree while it is laid out: per token its id, its place in a row of its own, and its `until`."""
+
+    ids: list[int]
+    places: list[int]
+    until: list[int]
+    segments: list[tuple[int, int]] = field(default_factory=list)
+    answers: list[list[tuple[int, int]]] = field(default_factory=list)
+
+    def hang(self, branch: Branch, before: int, place: int) -> None:
+        """Lay out a branch behind the token of column `before`; its own first token stands at `place`."""
+        start, length = len(self.ids), len(branch.ids)
+        self.ids += branch.ids
+        self.places += range(place, place + length)
+        self.until += [start + branch.length] * length
+        if length:
+            self.segments.append((start, start + length))
+        predictors = [before, *range(start, start + length)]
+        if branch.answer_from < length:
+            pairs = list(zip(predictors, branch.ids, strict=False))
+            self.answers.append(pairs[branch.answer_from :])
+        for fork in branch.forks:
+            self.hang(fork, predictors[-1], place + length)
+
 
 def lay_out(trees: Sequence[Tree], padding_id: int = 0) -> Layout:
-    """Trees side by side in a batch, right-padded to the longest.
+    """Trees side by side in a batch, right-padded to the longest; on the CPU.
 
     Raises:
-        ValueError: a branch has no token before its answer.
+        ValueError: a prefix without a token, which leaves nothing to predict an answer from.
     """
-    longest = max(tree.length for tree in trees)
-    ids = torch.full((len(trees), longest), padding_id)
-    segment = torch.full((len(trees), longest), PADDING)
-    positions = torch.zeros(3, len(trees), longest, dtype=torch.long)
-    predictors: list[tuple[int, int]] = []
-    targets: list[int] = []
-    owner: list[int] = []
-    branches = 0
-    for row, tree in enumerate(trees):
-        end = len(tree.prefix)
-        ids[row, :end] = torch.tensor(tree.prefix)
-        segment[row, :end] = PREFIX
-        positions[:, row, :end] = tree.positions
-        following = int(tree.positions.max()) + 1
-        for number, branch in enumerate(tree.branches):
-            if branch.answer_from < 1:
-                raise ValueError("a branch needs at least one question token before its answer")
-            start, end = end, end + len(branch.ids)
-            ids[row, start:end] = torch.tensor(branch.ids)
-            segment[row, start:end] = number
-            positions[:, row, start:end] = following + torch.arange(end - start)
-            answer = range(start + branch.answer_from, end)
-            predictors += [(row, column - 1) for column in answer]
-            targets += branch.ids[branch.answer_from :]
-            owner += [branches + number] * len(answer)
-        branches += len(tree.branches)
+    if not all(tree.prefix for tree in trees):
+        raise ValueError("a tree needs at least one token in its prefix")
+    rows = [_row(tree) for tree in trees]
+    lengths = torch.tensor([len(row.ids) for row in rows])
+    ids = pad_sequence([torch.tensor(row.ids) for row in rows], batch_first=True, padding_value=padding_id)
+    until = pad_sequence([torch.tensor(row.until) for row in rows], batch_first=True)
+    columns = torch.arange(ids.shape[1])
+    # Padding is seen by itself only: a row of attention without anything to see would be NaN.
+    until = torch.where(columns < lengths[:, None], until, columns + 1)
+    prefixes = torch.tensor([len(tree.prefix) for tree in trees])
+    segments = torch.tensor([(b, *s) for b, row in enumerate(rows) for s in row.segments], dtype=torch.long)
+    answers = [(b, answer) for b, row in enumerate(rows) for answer in row.answers]
+    predicted = [(b, column, target) for b, answer in answers for column, target in answer]
+    predictors = torch.tensor(predicted, dtype=torch.long).reshape(-1, 3).T
     return Layout(
         ids,
-        positions,
-        ancestor_mask(segment),
-        torch.tensor(predictors, dtype=torch.long).reshape(-1, 2).T,
-        torch.tensor(targets, dtype=torch.long),
-        torch.tensor(owner, dtype=torch.long),
+        _positions(trees, rows, ids.shape[1]),
+        until,
+        plan_forks(until, prefixes, segments.reshape(-1, 3)),
+        predictors[:2],
+        predictors[2],
+        torch.tensor([n for n, (_, answer) in enumerate(answers) for _ in answer], dtype=torch.long),
     )
 
 
-def ancestor_mask(segment: Tensor) -> Tensor:
-    """(B, L) segment numbers to (B, 1, L, L): a token sees the prefix and its own branch, up to itself.
+def visible(until: Tensor, first: int = 0) -> Tensor:
+    """(B, K) to a (B, 1, K - first, K) mask, True where the columns from `first` on (rows) may look."""
+    columns = torch.arange(until.shape[1], device=until.device)
+    seeing = columns[first:, None]
+    return ((columns <= seeing) & (seeing < until[:, None, :]))[:, None]
 
-    Padding sees itself only: a row of the mask without any True would turn attention into NaN.
+
+def standing(real: Tensor) -> Tensor:
+    """`until` of rows that grow while they are answered: what is real (B, K) stays in sight, padding never is.
+
+    Padding still sees itself.
     """
-    length = segment.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool).tril()
-    same = segment[:, :, None] == segment[:, None, :]
-    shared = (segment == PREFIX)[:, None, :] & (segment != PADDING)[:, :, None]
-    visible = causal & (same | shared)
-    return visible[:, None]
+    return torch.where(real, FOREVER, torch.arange(1, real.shape[1] + 1, device=real.device))
+
+
+def _row(tree: Tree) -> _Row:
+    length = len(tree.prefix)
+    row = _Row(list(tree.prefix), [0] * length, [tree.length] * length)
+    following = int(tree.positions.max()) + 1
+    for branch in tree.branches:
+        row.hang(branch, length - 1, following)
+    return row
+
+
+def _positions(trees: Sequence[Tree], rows: Sequence[_Row], longest: int) -> Tensor:
+    """(3, B, longest) rotary positions; text stands at the same place on all three axes."""
+    positions = torch.zeros(3, len(rows), longest, dtype=torch.long)
+    for number, (tree, row) in enumerate(zip(trees, rows, strict=True)):
+        positions[:, number, : len(row.places)] = torch.tensor(row.places)
+        positions[:, number, : len(tree.prefix)] = tree.positions
+    return positions

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import cv2
@@ -52,8 +54,9 @@ class ResizePolicy(BaseModel):
 class VisionInput(NamedTuple):
     """One picture as a model takes it.
 
-    pixel_values: (patches or cells, values); grid: (3,) time, height, width in patches;
-    width, height: of the resized picture in pixels; scale: resized over original width.
+    pixel_values: (patches or cells, values), or (tiles, 3, height, width) in InternVL; grid: (3,) time (there:
+    tiles), height, width in patches; width, height: of the resized picture in pixels; scale: resized over
+    original width; extra: further inputs of a model without an adapter.
     """
 
     pixel_values: Tensor
@@ -61,18 +64,25 @@ class VisionInput(NamedTuple):
     width: int
     height: int
     scale: float
+    extra: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class ImageInput(Protocol):
-    """What a family needs to turn a picture into its pixel values."""
+    """What a family needs to turn a picture into its pixel values.
+
+    processor: transformers' own that does it; None where there is none.
+    """
 
     policy: ResizePolicy
+    processor: Any
 
     def __call__(self, picture: Picture) -> VisionInput: ...
 
 
 class NanoImageInput:
     """Cells of 28 x 28 raw pixels in row-major order."""
+
+    processor = None
 
     def __init__(self, policy: ResizePolicy) -> None:
         self.policy = policy
@@ -109,6 +119,67 @@ class QwenImageInput:
         return VisionInput(out["pixel_values"], grid, width, height, width / picture.width)
 
 
+class TileImageInput:
+    """InternVL's tiles of one size, with a thumbnail where they are several.
+
+    The bounds of the policy are kept as far as whole tiles allow.
+    """
+
+    def __init__(self, policy: ResizePolicy, settings: dict[str, Any], patch_size: int) -> None:
+        from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
+
+        self.policy = policy
+        self.patch_size = patch_size
+        kept = {k: v for k, v in settings.items() if k in _TILE_SETTINGS}
+        self.processor = GotOcr2ImageProcessorPil(**kept)
+
+    def __call__(self, picture: Picture) -> VisionInput:
+        from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import get_optimal_tiled_canvas
+
+        size = self.processor.size
+        most = max(1, min(self.processor.max_patches, self.policy.max_pixels // (size.height * size.width)))
+        least = min(self.processor.min_patches, most)
+        out = self.processor(
+            images=[picture.rgb],
+            return_tensors="pt",
+            input_data_format="channels_last",
+            crop_to_patches=True,
+            min_patches=least,
+            max_patches=most,
+        )
+        columns, rows = get_optimal_tiled_canvas(
+            (picture.height, picture.width), (size.height, size.width), least, most
+        )
+        tiles = out["pixel_values"]
+        grid = torch.tensor([len(tiles), size.height // self.patch_size, size.width // self.patch_size])
+        width, height = columns * size.width, rows * size.height
+        return VisionInput(tiles, grid, width, height, width / picture.width)
+
+
+class ProcessorImageInput:
+    """Whatever the processor of a checkpoint makes of a picture; the policy has no say in it.
+
+    The ids that stand for the picture in the text are the extra `input_ids`.
+    """
+
+    def __init__(self, policy: ResizePolicy, processor: Any, image_token: str) -> None:
+        self.policy = policy
+        self.processor = processor
+        self.image_token = image_token
+
+    def __call__(self, picture: Picture) -> VisionInput:
+        out = dict(
+            self.processor(
+                images=[picture.rgb], text=self.image_token, return_tensors="pt", add_special_tokens=False
+            )
+        )
+        values = out.pop("pixel_values")
+        out.pop("attention_mask", None)
+        grid = torch.tensor([1, 1, len(out["input_ids"][0])])
+        return VisionInput(values, grid, picture.width, picture.height, 1.0, out)
+
+
+_TILE_SETTINGS = ("image_mean", "image_std", "size", "min_patches", "max_patches", "resample")
 _PROCESSOR_SETTINGS = ("image_mean", "image_std", "patch_size", "temporal_patch_size", "merge_size")
 _MOST_RATIO = 200
 

@@ -16,11 +16,10 @@ from finesight.train.features import FeatureStore
 
 
 class Draw(NamedTuple):
-    """One picture of a step, which of its branches are asked (by index), and whether nano is given a hint."""
+    """One picture of a step and which of its branches are asked (by index)."""
 
     example: int
     branches: tuple[int, ...]
-    hinted: bool = False
 
 
 def steps(
@@ -29,7 +28,6 @@ def steps(
     questions: int,
     seed: int,
     weights: Mapping[Subclass, float] | None = None,
-    hinted: float = 0.0,
 ) -> Iterator[list[Draw]]:
     """Endless batches of draws, epoch after epoch; every picture with a question to draw comes once an epoch.
 
@@ -39,7 +37,6 @@ def steps(
     Args:
         batch: pictures a step. questions: branches a picture, drawn without repetition.
         weights: relative chance of a subclass to be drawn; 1 where it is not named.
-        hinted: share of the pictures whose draw is marked as hinted.
 
     Raises:
         InputError: no picture has a question with a chance.
@@ -52,8 +49,6 @@ def steps(
     while True:
         rng = np.random.default_rng([seed, epoch])
         draws = [_draw(i, examples[i], questions, rng, weights) for i in rng.permutation(usable)]
-        told = rng.random(len(draws)) < hinted
-        draws = [draw._replace(hinted=bool(hint)) for draw, hint in zip(draws, told, strict=True)]
         window = 16 * batch
         batches: list[list[Draw]] = []
         for start in range(0, len(draws), window):
@@ -61,6 +56,11 @@ def steps(
             batches += [near[i : i + batch] for i in range(0, len(near), batch)]
         yield from (batches[i] for i in rng.permutation(len(batches)))
         epoch += 1
+
+
+def hinted(count: int, share: float, seed: int, step: int) -> list[bool]:
+    """Which of the pictures of a step nano is given a hint for: each with a chance of `share`."""
+    return [bool(told) for told in np.random.default_rng([seed, step]).random(count) < share]
 
 
 def make_trees(
@@ -71,7 +71,7 @@ def make_trees(
     for draw in draws:
         example = examples[draw.example]
         features = store[example.path]
-        prefix = model.chat.prefix(features.places)
+        prefix = model.prefix(features)
         positions = model.family.prefix_positions(prefix, features.grid)
         trees.append(Tree(prefix, positions, [example.branches[i] for i in draw.branches]))
     return trees

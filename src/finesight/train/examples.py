@@ -6,19 +6,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from finesight.data.folder import image_path
+from finesight.data.folder import SAMPLES, image_path
 from finesight.data.readers import Skipped, read_samples
 from finesight.data.readers.samples import COMBINED
 from finesight.errors import InputError
-from finesight.model.chat import encode_all
 from finesight.model.load import LoadedModel
 from finesight.model.tree import Branch
 from finesight.schema.answer import ParseFailure
 from finesight.schema.diagnosis import Diagnosis
 from finesight.schema.sample import Sample, Subclass
 from finesight.text.parse import parse_assess, parse_detect
-
-SAMPLES = "samples"
 
 
 class Example(NamedTuple):
@@ -69,11 +66,10 @@ def make_examples(model: LoadedModel, folder: Path, samples: Iterable[Sample]) -
 
 def make_branches(model: LoadedModel, samples: Sequence[Sample]) -> list[Branch]:
     """Tokens of each question and its answer, closed by the end token; all texts in one tokenizer call."""
-    asked = encode_all(model.tokenizer, [s.question + model.chat.tail for s in samples])
-    answered = encode_all(model.tokenizer, [s.answer for s in samples])
+    asked = model.ask([s.question for s in samples])
+    answered = model.answer([s.answer for s in samples])
     return [
-        Branch([*question, *answer, model.chat.end_id], len(question))
-        for question, answer in zip(asked, answered, strict=True)
+        Branch([*question, *answer], len(question)) for question, answer in zip(asked, answered, strict=True)
     ]
 
 

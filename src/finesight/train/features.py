@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -21,8 +21,9 @@ from finesight.schema.picture import Picture
 class FeatureStore:
     """Features of pictures by path, as float16 in memory and, given a folder, on disk.
 
-    The key holds the picture's content, the resize policy and the frozen weights, so a change of any of them
-    is a miss; a file that does not read back is computed anew.
+    The key holds the picture's content, how it is prepared (resize policy, the processor's mean, deviation and
+    the like) and the frozen weights, so a change of any of them is a miss; a file that does not read back is
+    computed anew.
     """
 
     def __init__(self, model: LoadedModel, folder: Path | None = None) -> None:
@@ -62,7 +63,12 @@ class FeatureStore:
         self.computed += 1
         with torch.no_grad():
             features = self._model.family.features([self._model.images(picture)])[0]
-        return ImageFeatures(features.cells.half(), tuple(d.half() for d in features.deep), features.grid)
+        return ImageFeatures(
+            _small(features.cells),
+            tuple(map(_small, features.deep)),
+            features.grid.cpu(),
+            {name: _small(tensor) for name, tensor in features.extra.items()},
+        )
 
     def _file(self, path: Path) -> Path | None:
         """Where the features of a picture are kept; known from its bytes alone, without decoding it."""
@@ -72,20 +78,31 @@ class FeatureStore:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); check the data folder") from error
-        policy = self._model.description.policy.model_dump_json()
-        key = hashlib.sha256(f"{content}|{policy}|{self._weights}".encode()).hexdigest()
+        key = hashlib.sha256(f"{content}|{_preparation(self._model)}|{self._weights}".encode()).hexdigest()
         return self._folder / key[:2] / f"{key}.safetensors"
 
 
 def _fingerprint(model: LoadedModel) -> str:
     """Digest of the weights that features depend on: the frozen tower."""
-    body = model.family.model.model
-    tower = getattr(body.visual, "trunk", body.visual)
     digest = hashlib.sha256()
-    for name, tensor in sorted(tower.state_dict().items()):
+    for name, tensor in sorted(model.family.tower.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().float().cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _preparation(model: LoadedModel) -> str:
+    """What is done to a picture before the tower sees it: the policy, and the settings of the processor."""
+    processor = model.images.processor
+    # A processor of text and images holds that of the images; what it does to text does not matter here.
+    settings = getattr(processor, "image_processor", processor)
+    said = settings.to_json_string() if settings is not None else ""
+    return f"{type(settings).__name__}|{said}|{model.description.policy.model_dump_json()}"
+
+
+def _small(tensor: torch.Tensor) -> torch.Tensor:
+    """As it is kept: in memory of the host, and half as precise where it has a precision."""
+    return (tensor.half() if tensor.is_floating_point() else tensor).cpu()
 
 
 def _read(file: Path) -> ImageFeatures | None:
@@ -93,11 +110,14 @@ def _read(file: Path) -> ImageFeatures | None:
         tensors = load_file(file)
     except (OSError, SafetensorError):
         return None
-    deep: Sequence[torch.Tensor] = [tensors[f"deep.{i}"] for i in range(len(tensors) - 2)]
-    return ImageFeatures(tensors["cells"], tuple(deep), tensors["grid"])
+    depth = sum(name.startswith("deep.") for name in tensors)
+    extra = {n.removeprefix("extra."): t for n, t in tensors.items() if n.startswith("extra.")}
+    deep = tuple(tensors[f"deep.{i}"] for i in range(depth))
+    return ImageFeatures(tensors["cells"], deep, tensors["grid"], extra)
 
 
 def _write(file: Path, features: ImageFeatures) -> None:
     tensors = {"cells": features.cells.contiguous(), "grid": features.grid}
     tensors |= {f"deep.{i}": d.contiguous() for i, d in enumerate(features.deep)}
+    tensors |= {f"extra.{name}": tensor.contiguous() for name, tensor in features.extra.items()}
     write_bytes(file, save(tensors))

@@ -25,11 +25,17 @@ class Ruler:
     A coordinate target becomes a discrete Gaussian over the number tokens around it.
     """
 
-    def __init__(self, ids: Mapping[int, int], vocabulary: int, width: float) -> None:
+    def __init__(
+        self,
+        ids: Mapping[int, int],
+        vocabulary: int,
+        width: float,
+        device: torch.device | str = "cpu",
+    ) -> None:
         numbers = sorted(ids)
-        self.ids = torch.tensor([ids[n] for n in numbers])
-        self.values = torch.tensor(numbers, dtype=torch.float32)
-        self.value_of = torch.full((vocabulary,), -1.0)
+        self.ids = torch.tensor([ids[n] for n in numbers], device=device)
+        self.values = torch.tensor(numbers, dtype=torch.float32, device=device)
+        self.value_of = torch.full((vocabulary,), -1.0, device=device)
         self.value_of[self.ids] = self.values
         self.width = width
 

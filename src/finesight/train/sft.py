@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -28,10 +29,11 @@ from finesight.model.nano.tokenizer import number_ids, train_tokenizer
 from finesight.model.nano.vision import Dense
 from finesight.model.tree import lay_out
 from finesight.schema.sample import Sample, Subclass
-from finesight.train.batch import Draw, make_trees, steps
+from finesight.train.batch import Draw, hinted, make_trees, steps
 from finesight.train.examples import Example, make_examples, read_folder
 from finesight.train.features import FeatureStore
 from finesight.train.loss import Ruler, answer_loss, dense_labels, dense_loss
+from finesight.train.parts import Part, part_of
 from finesight.train.state import clear, load_checkpoint, save_checkpoint
 from finesight.train.track import Track
 
@@ -52,6 +54,9 @@ class SftConfig(BaseModel):
     batch: int = Field(default=16, gt=0)
     questions: int = Field(default=5, gt=0)
     learning_rate: float = Field(default=1e-3, gt=0)
+    rates: dict[Part, Annotated[float, Field(ge=0)]] = Field(
+        default={"vision": 0.1}, description="factor on learning_rate per part, 1 where not named"
+    )
     warmup: int = Field(default=50, ge=0)
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
@@ -61,7 +66,7 @@ class SftConfig(BaseModel):
     )
     dense_weight: float = Field(default=1.0, ge=0, description="weight of nano's dense loss")
     hinted: float = Field(
-        default=0.5, ge=0, le=1, description="share of pictures whose findings nano's decoder is told"
+        default=1.0, ge=0, le=1, description="share of pictures whose findings nano is told at first"
     )
     dense_steps: int = Field(default=0, ge=0, description="first steps that train nano's encoder alone")
     checkpoint_every: int = Field(default=200, gt=0)
@@ -88,14 +93,7 @@ def train_sft(config: SftConfig) -> Path:
     model = start_model(config, samples)
     trained = _freeze(model)
     examples, store = prepare(config, model, samples, skipped)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-        betas=(0.9, 0.98),
-    )
+    optimizer = make_optimizer(config, model)
     _forget_other_run(config)
     resumed = load_checkpoint(config.out, model.family, optimizer)
     begun = resumed.step if resumed else 0
@@ -103,18 +101,16 @@ def train_sft(config: SftConfig) -> Path:
 
     model.family.train()
     learner = Learner(config, model, examples, store)
-    plan = steps(
-        examples, config.batch, config.questions, config.seed, config.subclass_weights, config.hinted
-    )
+    plan = steps(examples, config.batch, config.questions, config.seed, config.subclass_weights)
     with Track(config.out, "training", config.steps, begun) as track:
         for step, draws in zip(range(1, config.steps + 1), plan, strict=False):
             if step <= begun:
                 continue
             began = time.monotonic()
-            rate = learning_rate(config, step)
+            rate, dense_only = learning_rate(config, step), step <= config.dense_steps
             for group in optimizer.param_groups:
-                group["lr"] = rate
-            losses = learner.losses(draws, dense_only=step <= config.dense_steps)
+                group["lr"] = rate * (1.0 if dense_only else config.rates.get(group["part"], 1.0))
+            losses = learner.losses(step, draws)
             total = torch.stack(list(losses.values())).sum()
             optimizer.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
@@ -146,17 +142,20 @@ class Learner:
         vocabulary = model.family.model.config.text_config.vocab_size
         numbers = number_ids(model.tokenizer)
         single = config.ruler_width > 0 and len(numbers) == 1001
-        self.ruler = Ruler(numbers, vocabulary, config.ruler_width) if single else None
+        device = model.family.device
+        self.ruler = Ruler(numbers, vocabulary, config.ruler_width, device) if single else None
 
-    def losses(self, draws: list[Draw], dense_only: bool = False) -> dict[str, torch.Tensor]:
+    def losses(self, step: int, draws: list[Draw]) -> dict[str, torch.Tensor]:
         """`loss` is the mean over the step's answer tokens; `dense` only for models with a dense head."""
         features = [self.store[self.examples[d.example].path] for d in draws]
-        if dense_only:
+        if step <= self.config.dense_steps:
             return {"dense": self._dense(self.model.family.look(features), draws)}
-        layout = lay_out(make_trees(self.model, self.examples, draws, self.store))
-        hints = [self.examples[d.example].said if d.hinted else None for d in draws]
-        answers = self.model.family(layout, features, hints)
-        losses = {"loss": answer_loss(answers.logits, layout.targets, self.ruler).mean()}
+        trees = make_trees(self.model, self.examples, draws, self.store)
+        layout = lay_out(trees).to(self.model.family.device)
+        told = hinted(len(draws), hint_share(self.config, step), self.config.seed, step)
+        hints = [self.examples[d.example].said if t else None for d, t in zip(draws, told, strict=True)]
+        answers = self.model.family(layout, features, hints, partial(answer_loss, ruler=self.ruler))
+        losses = {"loss": answers.read.mean()}
         if answers.dense is not None and self.config.dense_weight > 0:
             losses["dense"] = self.config.dense_weight * self._dense(answers.dense, draws)
         return losses
@@ -175,6 +174,34 @@ def learning_rate(config: SftConfig, step: int) -> float:
         return config.learning_rate * done / max(1, config.warmup)
     progress = (done - config.warmup) / max(1, total - config.warmup)
     return config.learning_rate * (0.05 + 0.95 * (1 + math.cos(math.pi * progress)) / 2)
+
+
+def hint_share(config: SftConfig, step: int) -> float:
+    """Share of pictures told to nano: from `hinted` down to none, linearly over the joint steps.
+
+    Copying is learned where what stands written is true, what to make of own proposals only from them.
+
+    References:
+        Bengio et al., "Scheduled Sampling", arXiv 1506.03099, section 2.4 (linear decay).
+    """
+    joint = config.steps - config.dense_steps
+    return config.hinted * (config.steps - step) / joint if joint else 0.0
+
+
+def make_optimizer(config: SftConfig, model: LoadedModel) -> torch.optim.AdamW:
+    """AdamW over what is trained, a group for each part with and without weight decay."""
+    groups: dict[tuple[Part, bool], list[torch.nn.Parameter]] = {}
+    for name, p in model.family.model.named_parameters():
+        if p.requires_grad:
+            groups.setdefault((part_of(name), p.ndim > 1), []).append(p)
+    return torch.optim.AdamW(
+        [
+            {"params": params, "part": part, "weight_decay": config.weight_decay if decayed else 0.0}
+            for (part, decayed), params in groups.items()
+        ],
+        lr=config.learning_rate,
+        betas=(0.9, 0.98),
+    )
 
 
 def start_model(config: SftConfig, samples: list[Sample]) -> LoadedModel:
@@ -203,7 +230,7 @@ def prepare(
     usable = [e for e in examples if e.path in store]
     if not usable:
         raise InputError(f"{config.data}: none of its {len(examples)} pictures can be read")
-    encoder = getattr(model.family.model.model.visual, "encoder", None)
+    encoder = getattr(getattr(model.family.model.model, "visual", None), "encoder", None)
     if encoder is not None and config.model is None:
         encoder.standardise(torch.cat([store[e.path].cells for e in usable[:500]]).float())
     return usable, store
@@ -211,9 +238,7 @@ def prepare(
 
 def _freeze(model: LoadedModel) -> list[torch.nn.Parameter]:
     """Freeze the vision tower (nano: its trunk) and return what is trained."""
-    visual = model.family.model.model.visual
-    tower = getattr(visual, "trunk", visual)
-    tower.requires_grad_(False)
+    model.family.tower.requires_grad_(False)
     return [p for p in model.family.parameters() if p.requires_grad]
 
 

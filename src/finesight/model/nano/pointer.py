@@ -19,7 +19,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLRMSNorm, eager_attention_forward
 
 
-class PointerLayer(GradientCheckpointingLayer):
+class PointerLayer(GradientCheckpointingLayer):  # type: ignore[misc]
     """Attention from hidden states to the raw input embeddings, without rotary positions.
 
     It obeys masks and caches like any other decoder layer. What is copied is added to the normed hidden
@@ -63,7 +63,8 @@ class PointerLayer(GradientCheckpointingLayer):
         )
         found, _weights = attend(self, query, key, value, attention_mask, scaling=self.scaling, **kwargs)
         copied: Tensor = self.o_proj(found.flatten(-2))
-        return normed + copied
+        out: Tensor = normed + copied
+        return out
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)

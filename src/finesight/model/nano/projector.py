@@ -76,5 +76,5 @@ def number_features(x: Tensor) -> Tensor:
     are not. Number tokens begin as these.
     """
     marks = torch.linspace(0, 1, NUMBER_FEATURES, device=x.device)
-    bumps = torch.exp(-(((x[..., None] - marks) * (NUMBER_FEATURES - 1)) ** 2) / 2)
-    return bumps / bumps.norm(dim=-1, keepdim=True)
+    bumps: Tensor = torch.exp(-(((x[..., None] - marks) * (NUMBER_FEATURES - 1)) ** 2) / 2)
+    return F.normalize(bumps, dim=-1)
