@@ -18,10 +18,10 @@ def seen(model, make_noise):
 def layout_of(model, seen, features):
     trees = []
     for one, feature in zip(seen, features, strict=True):
-        prefix = model.chat.prefix(feature.places)
-        positions = model.family.prefix_positions(prefix, one.grid)
+        prefix = model.prefix(feature)
+        positions = model.family.prefix_positions(prefix, [one.grid])
         trees.append(Tree(prefix, positions, [Branch([300, 301, 302], 1), Branch([303, 304], 1)]))
-    return lay_out(trees)
+    return lay_out([trees])
 
 
 def test_every_family_has_an_adapter(model):
@@ -34,7 +34,7 @@ def test_features_of_a_picture_do_not_depend_on_the_others(model, seen):
         alone = [model.family.features([one])[0] for one in seen]
     for a, b in zip(together, alone, strict=True):
         torch.testing.assert_close(a.cells, b.cells, rtol=1e-4, atol=1e-4)
-        assert a.places == len(a.cells) == int(a.grid.prod()) // 4
+        assert len(a.cells) == int(a.grid.prod()) // 4
         for x, y in zip(a.deep, b.deep, strict=True):
             torch.testing.assert_close(x, y, rtol=1e-4, atol=1e-4)
 
@@ -68,7 +68,32 @@ def test_only_nano_has_a_dense_view(model, seen):
     with torch.no_grad():
         features = model.family.features(seen)
     if model.family.model.config.model_type == "finesight_nano":
-        assert model.family.look(features).presence.shape == (2, max(f.places for f in features), 10)
+        assert model.family.look(features).presence.shape == (2, max(len(f.cells) for f in features), 10)
     else:
         with pytest.raises(ModelError, match="dense_steps"):
             model.family.look(features)
+
+
+def test_pixels_say_what_their_features_say_and_reach_the_tower(model, seen):
+    with torch.no_grad():
+        features = model.family.features(seen)
+    layout = layout_of(model, seen, features)
+    assert [model.prefix(s) for s in seen] == [model.prefix(f) for f in features]
+    kept, fresh = model.family(layout, features).read, model.family(layout, seen).read
+    torch.testing.assert_close(kept, fresh, rtol=0, atol=1e-5)
+    if model.family.dense:  # nano's trunk is frozen for good
+        return
+    weights = list(model.family.tower.parameters())
+    assert any(g is not None for g in torch.autograd.grad(fresh.sum(), weights, allow_unused=True))
+
+
+def test_without_a_layout_there_is_only_the_dense_view(model, seen):
+    if not model.family.dense:
+        with pytest.raises(ModelError, match="dense_steps"):
+            model.family(None, seen)
+        return
+    with torch.no_grad():
+        alone = model.family(None, seen)
+        view = model.family.look(model.family.features(seen))
+    assert alone.read.numel() == 0
+    assert torch.equal(alone.dense.presence, view.presence)

@@ -50,7 +50,7 @@ def prefix_of(model: LoadedModel, seen: VisionInput) -> list[int]:
 def trees(model: LoadedModel, seen: Sequence[VisionInput], hung: Sequence[list[Branch]]) -> list[Tree]:
     prefixes = [prefix_of(model, s) for s in seen]
     return [
-        Tree(prefix, model.family.prefix_positions(prefix, s.grid), list(b))
+        Tree(prefix, model.family.prefix_positions(prefix, [s.grid]), list(b))
         for prefix, s, b in zip(prefixes, seen, hung, strict=True)
     ]
 
@@ -89,7 +89,7 @@ def test_a_branch_in_a_tree_has_the_log_probabilities_of_a_row(model, pictures, 
     seen = [model.images(p) for p in pictures]
     hung = [branches(model, count, i) for i in range(len(seen))]
     with torch.no_grad():
-        got = in_trees(model, seen, lay_out(trees(model, seen, hung)))
+        got = in_trees(model, seen, lay_out([trees(model, seen, hung)]))
         expected = torch.cat([in_rows(model, s, b) for s, bs in zip(seen, hung, strict=True) for b in bs])
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-5)
 
@@ -98,7 +98,7 @@ def test_a_tree_has_the_gradients_of_its_rows(model, pictures):
     seen = [model.images(p) for p in pictures[:2]]
     hung = [branches(model, 3), branches(model, 2, 2)]
     parameters = trainable(model)
-    layout = lay_out(trees(model, seen, hung))
+    layout = lay_out([trees(model, seen, hung)])
     weights = torch.rand(len(layout.targets), generator=torch.Generator().manual_seed(1))
     together = (in_trees(model, seen, layout) * weights).sum()
     apart = torch.cat([in_rows(model, s, b) for s, bs in zip(seen, hung, strict=True) for b in bs])
@@ -115,7 +115,7 @@ def test_changing_one_branch_leaves_the_others_as_they_are(model, pictures):
     seen = [model.images(pictures[0])]
     mine = branches(model, 3)
     other = [mine[0], branch(model, "Why is it? Why is it? ", ANSWERS[3]), mine[2]]
-    before, after = (lay_out(trees(model, seen, [hung])) for hung in (mine, other))
+    before, after = (lay_out([trees(model, seen, [hung])]) for hung in (mine, other))
     with torch.no_grad():
         had, has = in_trees(model, seen, before), in_trees(model, seen, after)
     for number in (0, 2):
@@ -129,7 +129,7 @@ def test_other_words_of_the_same_length_change_nothing_elsewhere_bit_for_bit(mod
     mine = branches(model, 3)
     words = [mine[1].ids[0], *reversed(mine[1].ids[1:])]
     other = [mine[0], Branch(words, mine[1].answer_from), mine[2]]
-    before, after = (lay_out(trees(model, seen, [hung])) for hung in (mine, other))
+    before, after = (lay_out([trees(model, seen, [hung])]) for hung in (mine, other))
     with torch.no_grad():
         had, has = in_trees(model, seen, before), in_trees(model, seen, after)
     for number in (0, 2):
@@ -140,7 +140,7 @@ def test_other_words_of_the_same_length_change_nothing_elsewhere_bit_for_bit(mod
 def test_changing_one_picture_moves_its_own_tree_only(model, pictures, make_noise):
     seen = [model.images(p) for p in pictures[:2]]
     changed = [seen[0], model.images(make_noise(9, *SIZES[1]))]
-    layout = lay_out(trees(model, seen, [branches(model, 2), branches(model, 3)]))
+    layout = lay_out([trees(model, seen, [branches(model, 2), branches(model, 3)])])
     with torch.no_grad():
         had, has = in_trees(model, seen, layout), in_trees(model, changed, layout)
     own = layout.owner >= 2
@@ -162,7 +162,7 @@ def running_on(layout: Layout) -> Layout:
 @pytest.mark.parametrize("spoil", [full_sight, running_on])
 def test_a_wrong_layout_is_told_apart(model, pictures, spoil):
     seen = [model.images(pictures[0])]
-    layout = lay_out(trees(model, seen, [branches(model, 3)]))
+    layout = lay_out([trees(model, seen, [branches(model, 3)])])
     with torch.no_grad():
         right, wrong = in_trees(model, seen, layout), in_trees(model, seen, spoil(layout))
     assert (right - wrong).abs().max() > 0.1
@@ -172,7 +172,7 @@ def test_a_wrong_layout_is_told_apart(model, pictures, spoil):
 def test_positions_are_those_of_the_whole_row(model, make_noise, size):
     seen = model.images(make_noise(0, *size))
     (tree,) = trees(model, [seen], [branches(model, 3)])
-    layout = lay_out([tree])
+    layout = lay_out([[tree]])
     start = len(tree.prefix)
     for one in tree.branches:
         row = torch.tensor([tree.prefix + one.ids])
@@ -190,7 +190,7 @@ def test_positions_are_those_of_the_whole_row(model, make_noise, size):
 def test_a_token_sees_its_prefix_and_its_own_branch_up_to_itself():
     tree = Tree([5, 5], torch.arange(2).expand(3, 2), [Branch([1, 2, 3], 1), Branch([4, 6], 1)])
     short = Tree([5], torch.zeros(3, 1, dtype=torch.long), [Branch([1, 2], 1)])
-    layout = lay_out([tree, short], padding_id=9)
+    layout = lay_out([[tree], [short]], padding_id=9)
     drawn = ["".join(".x"[int(v)] for v in row) for row in visible(layout.until)[0, 0]]
     assert drawn == ["x......", "xx.....", "xxx....", "xxxx...", "xxxxx..", "xx...x.", "xx...xx"]
     # Padding sees itself alone: nothing else sees it, and no row of the mask is empty.
@@ -201,3 +201,36 @@ def test_a_token_sees_its_prefix_and_its_own_branch_up_to_itself():
     assert layout.predictors.tolist() == [[0, 0, 0, 1], [2, 3, 5, 1]]
     assert layout.targets.tolist() == [2, 3, 6, 2]
     assert layout.owner.tolist() == [0, 0, 1, 2]
+    assert layout.tree.tolist() == [0, 0, 0, 1]
+
+
+def test_trees_end_to_end_in_a_row_need_no_padding_and_do_not_see_each_other():
+    tree = Tree([5, 5], torch.arange(2).expand(3, 2), [Branch([1, 2, 3], 1)])
+    short = Tree([6], torch.zeros(3, 1, dtype=torch.long), [Branch([1, 2], 1)])
+    layout = lay_out([[tree, short]])
+    drawn = ["".join(".x"[int(v)] for v in row) for row in visible(layout.until)[0, 0]]
+    assert drawn == [
+        "x.......",
+        "xx......",
+        "xxx.....",
+        "xxxx....",
+        "xxxxx...",
+        ".....x..",
+        ".....xx.",
+        ".....xxx",
+    ]
+    assert layout.ids.tolist() == [[5, 5, 1, 2, 3, 6, 1, 2]]
+    assert layout.positions[0].tolist() == [[0, 1, 2, 3, 4, 0, 1, 2]]
+    assert layout.tree.tolist() == [0, 0, 1]
+
+
+def test_rows_of_several_trees_say_what_each_tree_says_alone(model, pictures):
+    seen = [model.images(p) for p in pictures]
+    hung = [branches(model, 1 + i, i) for i in range(3)]
+    grown = trees(model, seen, hung)
+    with torch.no_grad():
+        together = in_trees(model, seen, lay_out([grown]))
+        padded = in_trees(model, seen, lay_out([grown[:2], grown[2:]]))
+        alone = [in_trees(model, [s], lay_out([[tree]])) for s, tree in zip(seen, grown, strict=True)]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=0, atol=1e-5)
+    torch.testing.assert_close(padded, torch.cat(alone), rtol=0, atol=1e-5)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from finesight.errors import InputError
 from finesight.model.load import LoadedModel
 from finesight.model.vision import ResizePolicy
 from finesight.train import features as module
@@ -28,12 +29,13 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def filled(model: LoadedModel, paths: list[Path], folder: Path | None = None) -> FeatureStore:
     store = FeatureStore(model, folder)
-    store.fill(paths)
+    for path in paths:
+        store(path)
     return store
 
 
 def files(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.safetensors"))
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("kind", ["finesight_nano", "qwen3_vl"])
@@ -47,7 +49,7 @@ def test_what_is_kept_is_what_the_model_computes(tiny, paths, tmp_path, kind, de
     for path in paths:
         with torch.no_grad():
             (expected,) = model.family.features([model.images(module.load_picture(path))])
-        kept = again[path]
+        kept = again(path)
         torch.testing.assert_close(kept.cells.float(), expected.cells, rtol=1e-3, atol=1e-3)
         assert torch.equal(kept.grid, expected.grid)
         assert len(kept.deep) == len(expected.deep) == (2 if kind == "qwen3_vl" else 0)
@@ -58,9 +60,7 @@ def test_what_is_kept_is_what_the_model_computes(tiny, paths, tmp_path, kind, de
 
 def test_a_picture_is_computed_once_even_without_a_folder(tiny, paths, decoded):
     store = filled(tiny("finesight_nano"), [*paths, *paths])
-    store.fill(paths)
     assert store.computed == len(decoded) == 3
-    assert all(path in store for path in paths)
 
 
 def test_the_same_content_under_another_name_is_known(tiny, paths, tmp_path, decoded):
@@ -75,14 +75,17 @@ def test_the_same_content_under_another_name_is_known(tiny, paths, tmp_path, dec
 def test_a_file_that_does_not_read_back_is_computed_anew(tiny, paths, tmp_path):
     model = tiny("finesight_nano")
     first = filled(model, paths, tmp_path)
-    cut, empty, _ = files(tmp_path)
+    cut, empty, flipped = files(tmp_path)
     whole = cut.read_bytes()
     cut.write_bytes(whole[:100])
     empty.write_bytes(b"")
+    turned = flipped.read_bytes()
+    flipped.write_bytes(turned[:-9] + bytes([turned[-9] ^ 1]) + turned[-8:])  # one bit of one number
     again = filled(model, paths, tmp_path)
-    assert again.computed == 2
+    assert again.computed == 3
+    assert flipped.read_bytes() == turned
     assert cut.read_bytes() == whole
-    assert all(torch.equal(first[p].cells, again[p].cells) for p in paths)
+    assert all(torch.equal(first(p).cells, again(p).cells) for p in paths)
 
 
 def test_another_resize_policy_is_a_miss(tiny, paths, tmp_path, monkeypatch):
@@ -108,15 +111,30 @@ def test_other_frozen_weights_are_a_miss_and_trained_ones_are_not(build_tiny, pa
     assert filled(model, paths[:1], tmp_path).computed == 1
 
 
-def test_a_picture_that_cannot_be_read_is_listed_and_the_rest_goes_on(tiny, paths, tmp_path):
+def test_a_picture_that_cannot_be_read_is_named(tiny, tmp_path):
     broken, missing = tmp_path / "broken.png", tmp_path / "missing.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n rubbish")
-    told: list[None] = []
-    store = FeatureStore(tiny("finesight_nano"), tmp_path / "kept")
-    store.fill([paths[0], broken, missing, paths[1]], lambda: told.append(None))
-    assert list(store.failures) == [broken, missing]
-    assert all(str(path) in reason for path, reason in store.failures.items())
-    assert paths[0] in store
-    assert paths[1] in store
-    assert broken not in store
-    assert len(told) == 4
+    for folder in (None, tmp_path / "kept"):
+        store = FeatureStore(tiny("finesight_nano"), folder)
+        for path in (broken, missing):
+            with pytest.raises(InputError, match=path.name):
+                store(path)
+
+
+@pytest.mark.parametrize("where", ["disk", "ram"])
+def test_what_is_kept_stays_within_its_bound(tiny, paths, tmp_path, where):
+    model = tiny("finesight_nano")
+    size = files_of_one(model, paths[0], tmp_path / "probe")
+    folder = tmp_path / "kept" if where == "disk" else None
+    store = FeatureStore(model, folder, most_bytes=2.5 * size)
+    for _ in range(3):
+        for path in paths:
+            store(path)
+    assert store.computed == 3 + 2  # two fit, and the third is computed each time
+    if folder:
+        assert sum(f.stat().st_size for f in files(folder)) <= 2.5 * size
+
+
+def files_of_one(model, path, folder):
+    filled(model, [path], folder)
+    return files(folder)[0].stat().st_size

@@ -7,28 +7,33 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file
 
-from finesight.errors import InputError
+from finesight.errors import ConfigError, InputError
 from finesight.model.coordinates import Coordinates
 from finesight.model.generate import TreeGenerator
 from finesight.model.load import load_model, save_model
 from finesight.model.nano.trunk import pretrained_trunk_state
 from finesight.model.protocol import Request
 from finesight.train import sft
-from finesight.train.parts import part_of
-from finesight.train.sft import SftConfig, learning_rate, train_sft
+from finesight.train.learner import hint_share
+from finesight.train.parts import FrozenChangedError, FrozenGuard, part_of
+from finesight.train.plan import share_out
+from finesight.train.settings import SftConfig
+from finesight.train.sft import learning_rate, train_sft
 from finesight.train.track import read_metrics
 
 TRAINING = (
     "import sys; from pathlib import Path; from finesight.train.sft import *; torch.set_num_threads(1);"
 )
-RUN = TRAINING + "train_sft(SftConfig.model_validate_json(Path(sys.argv[1]).read_text()))"
+RUN = TRAINING + "train_sft(SftConfig.model_validate_json(Path(sys.argv[1]).read_text()), resume=True)"
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -74,7 +79,7 @@ def test_the_frozen_trunk_is_the_published_one_bit_for_bit(finished):
 
 def test_the_run_folder_holds_config_metrics_features_and_model(finished):
     names = {path.name for path in finished.out.iterdir()}
-    assert names == {"config.json", "metrics.jsonl", "features", "model"}
+    assert names == {"config.json", "metrics.jsonl", "skipped.txt", "features", "model"}
     assert SftConfig.model_validate_json((finished.out / "config.json").read_text()) == finished
 
 
@@ -89,36 +94,12 @@ def test_a_finished_run_is_not_repeated(finished, monkeypatch):
     assert train_sft(finished) == finished.out / "model"
 
 
-def test_only_what_is_trained_is_in_the_optimiser(training_set, settings_for, tmp_path, monkeypatch):
-    groups = []
-    plain = torch.optim.AdamW
-
-    def recorded(parameters, **settings):
-        groups.extend(parameters)
-        return plain(parameters, **settings)
-
-    monkeypatch.setattr(sft.torch.optim, "AdamW", recorded)
-    monkeypatch.setattr(sft, "save_model", lambda model, target: groups.append(model))
-    train_sft(settings_for(training_set, tmp_path, steps=2))
-    *groups, model = groups
-    optimised = {id(p) for group in groups for p in group["params"]}
-    named = dict(model.family.named_parameters())
-    assert optimised == {id(p) for name, p in named.items() if ".trunk." not in name}
-    assert not any(p.requires_grad for name, p in named.items() if ".trunk." in name)
-    for group in groups:
-        assert group["weight_decay"] in (0.0, 0.01)
-        assert {p.ndim > 1 for p in group["params"]} == {group["weight_decay"] > 0}
-        assert {part_of(name) for name, p in named.items() if any(p is q for q in group["params"])} == {
-            group["part"]
-        }
-
-
 def test_a_part_learns_at_its_own_rate_once_the_decoder_learns(training_set, settings_for, tmp_path):
     def after(out, **fields):
         folder = train_sft(settings_for(training_set, tmp_path / out, steps=3, dense_steps=1, **fields))
         return load_model(folder).family.model.state_dict()
 
-    still, moved = after("still", rates={"vision": 0.0}), after("moved", rates={})
+    still, moved = after("still", rates={"projector": 0.0}), after("moved", rates={})
     short = settings_for(training_set, tmp_path / "short", steps=1, dense_steps=1)
     dense_only = load_model(train_sft(short)).family.model.state_dict()
     encoder = [name for name in still if ".encoder." in name]
@@ -129,8 +110,8 @@ def test_a_part_learns_at_its_own_rate_once_the_decoder_learns(training_set, set
 
 def test_hints_fall_from_their_share_to_none_over_the_joint_steps(training_set, settings_for, tmp_path):
     config = settings_for(training_set, tmp_path, steps=30, dense_steps=10, hinted=0.8)
-    assert [sft.hint_share(config, step) for step in (10, 20, 30)] == pytest.approx([0.8, 0.4, 0.0])
-    assert sft.hint_share(settings_for(training_set, tmp_path, steps=5, dense_steps=5), 5) == 0.0
+    assert [hint_share(config, step) for step in (10, 20, 30)] == pytest.approx([0.8, 0.4, 0.0])
+    assert hint_share(settings_for(training_set, tmp_path, steps=5, dense_steps=5), 5) == 0.0
 
 
 def test_a_killed_run_goes_on_to_the_weights_of_an_undisturbed_one(training_set, settings_for, tmp_path):
@@ -159,7 +140,7 @@ def test_a_killed_run_goes_on_to_the_weights_of_an_undisturbed_one(training_set,
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        train_sft(killed)
+        train_sft(killed, resume=True)
         whole = config_in(Path("whole"))
         train_sft(whole)
     finally:
@@ -176,27 +157,30 @@ def test_a_killed_run_goes_on_to_the_weights_of_an_undisturbed_one(training_set,
     assert reached - 3 <= begins[0] - 1 <= reached
 
 
-def test_a_run_with_other_settings_in_the_same_folder_starts_anew(
-    training_set, settings_for, tmp_path, monkeypatch
-):
-    train_sft(settings_for(training_set, tmp_path, steps=3))
-    before = weights(tmp_path / "model")
-    other = settings_for(training_set, tmp_path, steps=3, seed=1)
+def test_a_folder_of_a_run_with_other_settings_is_left_alone(training_set, settings_for, tmp_path):
+    train_sft(settings_for(training_set, tmp_path, steps=2))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with pytest.raises(ConfigError, match=r"other settings \(seed\); name another `out`, or remove it"):
+        train_sft(settings_for(training_set, tmp_path, steps=2, seed=1))
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
-    class Killed(Exception):
-        pass
 
-    def kill(*_: object, **__: object) -> None:
-        raise Killed
-
+def test_a_run_half_way_is_gone_on_with_only_if_asked(training_set, settings_for, tmp_path, monkeypatch):
+    config = settings_for(training_set, tmp_path, steps=6, checkpoint_every=2)
     with monkeypatch.context() as patch:
-        patch.setattr(sft.Learner, "losses", kill)
-        with pytest.raises(Killed):
-            train_sft(other)
-    # The model of the first run must not be taken for that of the second, which was cut short.
-    train_sft(other)
-    assert not same(before, weights(tmp_path / "model"))
-    assert [row["step"] for row in read_metrics(tmp_path)] == [1, 2, 3]
+        patch.setattr(FrozenGuard, "check", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train_sft(config)
+    assert [path.name for path in sorted((tmp_path / "checkpoints").iterdir())] == [
+        "step-00000002",
+        "step-00000004",
+    ]
+    with pytest.raises(ConfigError, match="half-way; go on with it by --resume"):
+        train_sft(config)
+    # How a run is done may change on the way, what comes of it may not.
+    train_sft(config.model_copy(update={"tokens_per_pass": 9000, "cache": "ram"}), resume=True)
+    assert not (tmp_path / "checkpoints").exists()
+    assert [row["step"] for row in read_metrics(tmp_path)] == list(range(1, 7))
 
 
 def test_what_cannot_be_read_is_named_and_skipped(data, settings_for, tmp_path, capsys):
@@ -214,33 +198,148 @@ def test_what_cannot_be_read_is_named_and_skipped(data, settings_for, tmp_path, 
     assert "record 0" in text
     assert said.out == ""
     assert (tmp_path / "run" / "model" / "config.json").is_file()
+    listed = (tmp_path / "run" / "skipped.txt").read_text().splitlines()
+    assert len(listed) == 3
+    assert "skipped 3 in all" in text
+    with pytest.raises(InputError, match="3 samples or pictures cannot be used"):
+        train_sft(settings_for(data, tmp_path / "strict", steps=2), strict=True)
+
+
+def test_a_sample_over_the_token_budget_is_named_and_skipped(data, settings_for, tmp_path):
+    combined = data / "samples" / "combined.json"
+    records = json.loads(combined.read_text())
+    records[0]["conversations"][1]["value"] += " very" * 3000
+    combined.write_text(json.dumps(records))
+    config = settings_for(data, tmp_path / "run", steps=2, tokens_per_tree=2000)
+    train_sft(config)
+    (said,) = (tmp_path / "run" / "skipped.txt").read_text().splitlines()
+    assert records[0]["image"] in said
+    assert "more than tokens_per_tree 2000" in said
+
+
+def test_a_picture_that_is_lost_in_the_midst_of_a_run_does_not_end_it(data, settings_for, tmp_path, capsys):
+    lost = sorted((data / "images").iterdir())[0]
+    config = settings_for(data, tmp_path, steps=14, batch=2, cache="none")
+    session = sft.begin(config)
+    lost.unlink()
+    progress = sft.learn(session)
+    assert progress.step == 14
+    assert session.learner.skipped >= 2
+    assert lost.name in capsys.readouterr().err
+    assert all(math.isfinite(row["loss"]) for row in read_metrics(tmp_path))
 
 
 def test_a_set_without_a_readable_picture_is_an_error(data, settings_for, tmp_path):
     for path in (data / "images").iterdir():
         path.write_bytes(b"rubbish")
-    with pytest.raises(InputError, match="none of its 12 pictures can be read"):
+    with pytest.raises(InputError, match="none of its 12 pictures can be trained on"):
         train_sft(settings_for(data, tmp_path / "run"))
 
 
-def test_training_goes_on_from_a_saved_qwen_and_leaves_its_vision_tower_alone(
-    tiny, training_set, settings_for, tmp_path
+@pytest.mark.parametrize("frozen", [("vision",), ("vision", "projector"), ("language",), ()])
+def test_frozen_parts_of_a_qwen_stay_bit_for_bit_and_the_others_move(
+    tiny, training_set, settings_for, tmp_path, frozen
 ):
     base = tiny("qwen2_5_vl")
     save_model(base, tmp_path / "base")
     description = json.loads((tmp_path / "base" / "finesight.json").read_text())
     (tmp_path / "base" / "finesight.json").write_text(json.dumps(description | {"coordinates": "pixels"}))
     config = settings_for(
-        training_set, tmp_path / "run", model=str(tmp_path / "base"), steps=3, batch=2, learning_rate=1e-4
+        training_set,
+        tmp_path / "run",
+        model=str(tmp_path / "base"),
+        frozen=frozen,
+        steps=3,
+        batch=2,
+        learning_rate=1e-3,
     )
     trained = load_model(train_sft(config))
     before, after = base.family.state_dict(), trained.family.state_dict()
-    moved = {name for name in before if not torch.equal(before[name], after[name])}
-    assert not [name for name in moved if "visual" in name]
-    assert any("language_model" in name for name in moved)
+    moved = {part_of(name) for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"vision", "projector", "language"} - set(frozen)
     # It was taught in thousandths, so it speaks them, whatever its base did.
     assert trained.description.coordinates is Coordinates.THOUSANDTHS
     assert all(set(row) >= {"loss"} and "dense" not in row for row in read_metrics(tmp_path / "run"))
+    # A tower of which nothing is trained looks at a picture once a run.
+    assert (tmp_path / "run" / "features").exists() == ({"vision", "projector"} <= set(frozen))
+
+
+def test_frozen_weights_that_move_all_the_same_are_found_out(training_set, settings_for, tmp_path):
+    session = sft.begin(settings_for(training_set, tmp_path, steps=2))
+    session.guard.check()
+    trunk = session.learner.model.family.tower
+    with torch.no_grad():
+        next(trunk.parameters()).view(-1)[0] *= 1 + 1e-6
+    with pytest.raises(FrozenChangedError):
+        session.guard.check()
+
+
+def test_nothing_left_to_train_is_an_error(training_set, settings_for, tmp_path):
+    with pytest.raises(ConfigError, match="leaves nothing to train"):
+        train_sft(settings_for(training_set, tmp_path, frozen=("vision", "projector", "language")))
+    with pytest.raises(ConfigError, match="trunk is never trained"):
+        train_sft(settings_for(training_set, tmp_path, frozen=("language",)))
+
+
+def final(config: SftConfig) -> dict[str, torch.Tensor]:
+    return weights(train_sft(config))
+
+
+@pytest.mark.parametrize("kind", [None, "qwen3_vl"])
+def test_a_step_in_many_passes_has_the_gradient_of_one(tiny, training_set, settings_for, tmp_path, kind):
+    fields = {"steps": 3, "batch": 7, "tokens_per_tree": 300}
+    if kind:
+        save_model(tiny(kind), tmp_path / "base")
+        fields |= {"model": str(tmp_path / "base"), "frozen": ("vision", "projector")}
+    sides = []
+    for name, most in (("one", 100_000), ("many", 300)):
+        session = sft.begin(settings_for(training_set, tmp_path / name, tokens_per_pass=most, **fields))
+        _, draws, _ = next(sft._plan(session.config, session.learner.data, 0))
+        passes = len(share_out(session.learner._costs(draws), 1, most)[0])
+        losses = session.learner.gradients(1, draws)
+        sides.append((passes, losses, dict(session.learner.model.family.named_parameters())))
+    (few, said, one), (lots, also, many) = sides
+    assert (few, lots > 3) == (1, True)
+    assert said == pytest.approx(also, rel=1e-5)
+    for name, weight in one.items():
+        if weight.grad is not None:
+            error = (weight.grad - many[name].grad).norm() / weight.grad.norm().clamp_min(1e-6)
+            assert error <= 1e-4, (name, float(error))
+
+
+def test_gradient_checkpointing_changes_nothing(tiny, training_set, settings_for, tmp_path):
+    save_model(tiny("qwen2_5_vl"), tmp_path / "base")
+    fields = {"model": str(tmp_path / "base"), "frozen": (), "steps": 3, "learning_rate": 1e-4}
+    plain = final(settings_for(training_set, tmp_path / "plain", **fields))
+    again = final(settings_for(training_set, tmp_path / "again", gradient_checkpointing=True, **fields))
+    for name in plain:
+        torch.testing.assert_close(plain[name], again[name], rtol=0, atol=1e-6)
+
+
+def test_bf16_learns_in_masters_of_32_bits_and_saves_16(tiny, training_set, settings_for, tmp_path):
+    save_model(tiny("qwen2_5_vl"), tmp_path / "base")
+    fields = {"model": str(tmp_path / "base"), "frozen": ("vision", "projector")}
+    config = settings_for(
+        training_set, tmp_path / "run", steps=20, precision="bf16", learning_rate=1e-3, **fields
+    )
+    session = sft.begin(config)
+    kinds = {p.dtype for p in session.learner.model.family.parameters() if p.requires_grad}
+    assert kinds == {torch.float32}
+    saved = load_file(train_sft(config) / "model.safetensors")
+    assert {t.dtype for t in saved.values()} == {torch.bfloat16}
+    rows = read_metrics(tmp_path / "run")
+    assert sum(r["loss"] for r in rows[-4:]) < sum(r["loss"] for r in rows[:4])
+
+
+def test_epochs_ask_every_question_so_many_times(training_set, settings_for, tmp_path):
+    config = settings_for(training_set, tmp_path, epochs=2, steps=None, batch=4, questions=3)
+    asked: Counter[tuple[int, int]] = Counter()
+    session = sft.begin(config)
+    for _, draws, _ in sft._plan(session.config, session.learner.data, 0):
+        asked.update((d.example, i) for d in draws for i in d.branches)
+    examples = session.learner.data.examples
+    assert set(asked.values()) == {2}
+    assert len(asked) == sum(len(e.tokens) for e in examples)
 
 
 def test_a_model_without_a_dense_head_cannot_begin_with_dense_steps(
@@ -278,6 +377,11 @@ def test_the_rate_warms_up_and_falls_to_a_twentieth_in_each_of_its_two_cycles():
         ({"subclass_weights": {"mcqs": 1}}, "subclass_weights"),
         ({"nano": {"width": 65}}, "width"),
         ({"steps": 5, "dense_steps": 6}, "dense_steps 6 is more than steps 5"),
+        ({"epochs": 1}, "either steps or epochs"),
+        ({"lora": {}}, "name one in model"),
+        ({"patience": 2}, "give eval_data"),
+        ({"subclass_weights": {"mcq": 2}}, 'set draw to "some"'),
+        ({"frozen": ["eyes"]}, "frozen"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(fields, complaint):

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import json
 
+from finesight.train.ranks import Ranks
 from finesight.train.track import METRICS, Track, read_metrics
 
 
 def run(folder, done, until):
-    with Track(folder, "training", 10, done) as track:
+    with Track(folder, "training", 10, done, Ranks()) as track:
         for step in range(done + 1, until + 1):
             track.log(step, loss=1 / step)
-            track.advance(step, "going")
 
 
 def test_a_run_leaves_a_row_a_step(tmp_path):
@@ -44,7 +44,7 @@ def test_a_last_line_that_a_kill_cut_off_is_left_out(tmp_path):
 
 
 def test_a_row_is_on_disk_as_soon_as_it_is_logged(tmp_path):
-    with Track(tmp_path, "training", 3) as track:
+    with Track(tmp_path, "training", 3, 0, Ranks()) as track:
         track.log(1, loss=2.0)
         assert [row["step"] for row in read_metrics(tmp_path)] == [1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,3 +36,16 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Put `text` at `path` as UTF-8, whole or not at all."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def publish(part: Path, target: Path) -> None:
+    """Give a folder its final name, once all that is in it is on disk; a former folder of that name is replaced."""
+    for path in [*part.rglob("*"), part]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    if target.exists():
+        shutil.rmtree(target)
+    part.rename(target)

@@ -112,24 +112,25 @@ def attend_flex(
 def _segments(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, forks: Forks, settings: dict[str, Any]
 ) -> Tensor:
-    """(B, L, H, D) by one causal pass over the prefixes and one of all segments over what they see."""
+    """(B, L, H, D) by one causal pass over the roots and one of all segments over what they see."""
     batch, heads, length, width = query.shape
-    prefixes = (x[:, :, : forks.prefix] for x in (query, key, value))
-    out: Tensor = sdpa_attention_forward(module, *prefixes, None, **settings | {"is_causal": True})[0]
+    roots = [_columns(x, forks.roots) for x in (query, key, value)]
+    out: Tensor = sdpa_attention_forward(module, *roots, None, **settings | {"is_causal": True})[0]
     results = out.flatten(0, 1).flatten(1)
-    if len(forks.rows):
-        keys, values = (_seen(x, forks) for x in (key, value))
+    if len(forks.root):
+        keys, values = (
+            torch.cat([_of_root(stem, forks.root), _columns(x, forks.near)], dim=2)
+            for stem, x in zip(roots[1:], (key, value), strict=True)
+        )
         asking = _columns(query, forks.queries)
         out = sdpa_attention_forward(module, asking, keys, values, forks.mask, **settings)[0]
         results = torch.cat([results, out.flatten(0, 1).flatten(1)])
     return F.embedding(forks.take, results).view(batch, length, heads, width)
 
 
-def _seen(x: Tensor, forks: Forks) -> Tensor:
-    """(B, H, L, D) keys or values to those each segment sees, (N, H, P + K, D)."""
-    batch, heads, _, width = x.shape
-    prefixes = F.embedding(forks.rows, x[:, :, : forks.prefix].reshape(batch, -1))
-    return torch.cat([prefixes.view(-1, heads, forks.prefix, width), _columns(x, forks.near)], dim=2)
+def _of_root(stem: Tensor, root: Tensor) -> Tensor:
+    """(M, H, P, D) keys or values of roots to those of each segment's root, (N, H, P, D)."""
+    return F.embedding(root, stem.reshape(len(stem), -1)).view(-1, *stem.shape[1:])
 
 
 def _columns(x: Tensor, columns: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from finesight.errors import ModelError
 from finesight.model.attention import Attention, sight, use_attention
@@ -37,10 +38,9 @@ class ImageFeatures(NamedTuple):
     grid: Tensor
     extra: Mapping[str, Tensor] = MappingProxyType({})
 
-    @property
-    def places(self) -> int:
-        """How many image tokens the picture takes in the text."""
-        return len(self.cells)
+
+Visual = ImageFeatures | VisionInput
+"""A picture as a model takes it: features that were kept, or pixels that are still to go through its tower."""
 
 
 class ImageTokens(NamedTuple):
@@ -65,6 +65,8 @@ class Family(nn.Module):
     """Tokens that stand before and behind a picture but are not in the chat template."""
     image_alias: str | None = None
     """Another name that chat templates of the family have for a picture."""
+    dense = False
+    """Whether the model has a dense head (see `look`)."""
 
     def __init__(self, model: Any, attention: Attention = "sdpa") -> None:
         super().__init__()
@@ -94,6 +96,10 @@ class Family(nn.Module):
         tower: nn.Module = self.model.model.visual
         return tower
 
+    def blocks(self) -> list[nn.Module]:
+        """The layers of decoder and tower that repeat: what is sharded, or computed again, one at a time."""
+        return [m for m in self.model.modules() if isinstance(m, GradientCheckpointingLayer)]
+
     def features(self, inputs: Sequence[VisionInput]) -> list[ImageFeatures]:
         """Features of each picture: one pass of the vision tower over all of them."""
         grids = torch.stack([i.grid for i in inputs]).to(self.device)
@@ -113,9 +119,21 @@ class Family(nn.Module):
             [torch.cat([f.deep[layer] for f in features]) for layer in range(depth)],
         )
 
-    def image_ids(self, features: ImageFeatures) -> list[int]:
+    def kept(self, pictures: Sequence[Visual]) -> list[ImageFeatures]:
+        """Features of pictures that are all of one kind; pixels go through the tower, with its gradients."""
+        features = [p for p in pictures if isinstance(p, ImageFeatures)]
+        pixels = [p for p in pictures if isinstance(p, VisionInput)]
+        return features if features or not pixels else self.features(pixels)
+
+    def image_ids(self, picture: Visual) -> list[int]:
         """The ids that stand for a picture in the text."""
-        return [self.image_token_id] * features.places
+        if isinstance(picture, ImageFeatures):
+            return [self.image_token_id] * len(picture.cells)
+        return [self.image_token_id] * self.image_places(picture)
+
+    def image_places(self, picture: VisionInput) -> int:
+        """How many image tokens a picture takes in the text."""
+        return int(picture.grid.prod()) // int(self.model.config.vision_config.spatial_merge_size) ** 2
 
     def look(self, features: Sequence[ImageFeatures]) -> Dense:
         """nano's dense view of pictures.
@@ -123,14 +141,26 @@ class Family(nn.Module):
         Raises:
             ModelError: this family has no dense head.
         """
-        raise ModelError(f"{self.model.config.model_type} has no dense head: set dense_steps to 0")
+        raise self.no_dense_head()
 
-    def prefix_positions(self, prefix: Sequence[int], grid: Tensor) -> Tensor:
-        """(3, P) rotary positions of a prefix with one picture, on the CPU."""
+    def cell_grids(self, grids: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+        """(height, width) in cells of nano's dense view, of pictures by their grids of patches.
+
+        Raises:
+            ModelError: this family has no dense head.
+        """
+        raise self.no_dense_head()
+
+    def no_dense_head(self) -> ModelError:
+        return ModelError(f"{self.model.config.model_type} has no dense head: set dense_steps to 0")
+
+    def prefix_positions(self, prefix: Sequence[int], grids: Sequence[Tensor]) -> Tensor:
+        """(3, P) rotary positions of a prefix with as many pictures as there are grids, on the CPU."""
         ids = torch.tensor([prefix], device="cpu")
         kinds = (ids == self.image_token_id).int()
+        stacked = torch.stack([grid.cpu() for grid in grids]) if grids else None
         positions: Tensor = self.model.model.get_rope_index(
-            ids, mm_token_type_ids=kinds, image_grid_thw=grid[None].cpu()
+            ids, mm_token_type_ids=kinds, image_grid_thw=stacked
         )[0]
         return positions[:, 0]
 
@@ -175,23 +205,28 @@ class Family(nn.Module):
 
     def forward(
         self,
-        layout: Layout,
-        features: Sequence[ImageFeatures],
+        layout: Layout | None,
+        pictures: Sequence[Visual],
         hints: Hints = None,
         read: Read = logits_themselves,
     ) -> Answers:
         """What `read` makes of the logits of the answer tokens of a batch of trees.
 
         Args:
-            layout: on the model's device. features: of one picture a tree.
+            layout: on the model's device; None for nano's dense view alone.
+            pictures: of all trees in reading order.
             read: given logits (C, V) and targets (C,), some answer tokens at a time (see head).
         """
-        images = self.tokens(features, hints)
+        features = self.kept(pictures)
+        if layout is None:
+            return Answers(torch.zeros(0, device=self.device), self.look(features))
+        images = self.tokens(features, hints) if features else None
         hidden = self.hidden(layout.ids, layout.positions, sight(self.attention, layout), images)
         rows, columns = layout.predictors
         chunk = max(1, CHUNK_LOGITS // self.model.config.text_config.vocab_size)
         answers = hidden[rows, columns]
-        return Answers(read_answers(answers, self.model.lm_head, layout.targets, read, chunk), images.dense)
+        dense = images.dense if images else None
+        return Answers(read_answers(answers, self.model.lm_head, layout.targets, read, chunk), dense)
 
     def _rotary(self, positions: Tensor) -> Tensor:
         """Positions (3, B, L) as the decoder wants them."""
@@ -234,7 +269,11 @@ class InternFamily(Family):
             ImageFeatures(cells.flatten(0, 1), (), i.grid) for cells, i in zip(tiles, inputs, strict=True)
         ]
 
-    def prefix_positions(self, prefix: Sequence[int], grid: Tensor) -> Tensor:
+    def image_places(self, picture: VisionInput) -> int:
+        tiles, height, width = picture.grid.tolist()
+        return int(tiles * height * width * self.model.config.downsample_ratio**2)
+
+    def prefix_positions(self, prefix: Sequence[int], grids: Sequence[Tensor]) -> Tensor:
         return torch.arange(len(prefix), device="cpu").expand(3, -1)
 
     def _rotary(self, positions: Tensor) -> Tensor:
@@ -243,6 +282,8 @@ class InternFamily(Family):
 
 class NanoFamily(Family):
     """finesight-nano: what is kept is the frozen trunk's cells; the encoder behind it is trained."""
+
+    dense = True
 
     @property
     def tower(self) -> nn.Module:
@@ -264,8 +305,12 @@ class NanoFamily(Family):
         view: Dense = self.model.model.visual.look(*self._cells(features))
         return view
 
+    def cell_grids(self, grids: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+        cells: list[tuple[int, int]] = self.model.model.visual.cell_grids(torch.tensor(grids))
+        return cells
+
     def _cells(self, features: Sequence[ImageFeatures]) -> tuple[list[Tensor], list[tuple[int, int]]]:
-        grids = self.model.model.visual.cell_grids(torch.stack([f.grid for f in features]))
+        grids = self.cell_grids([f.grid.tolist() for f in features])
         return [f.cells.to(self.device).float() for f in features], grids
 
 

@@ -131,9 +131,9 @@ class TreeGenerator:
         trees = []
         for feature in features:
             prefix = self.model.prefix(feature)
-            trees.append(Tree(prefix, family.prefix_positions(prefix, feature.grid), []))
+            trees.append(Tree(prefix, family.prefix_positions(prefix, [feature.grid]), []))
         self.prefix_tokens += sum(tree.length for tree in trees)
-        layout = lay_out(trees).to(family.device)
+        layout = lay_out([[tree] for tree in trees]).to(family.device)
         seeing = sight(family.attention, layout)
         family.hidden(layout.ids, layout.positions, seeing, family.tokens(features), cache)
         lengths = torch.tensor([tree.length for tree in trees], device=family.device)

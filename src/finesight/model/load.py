@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor,
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.utils import cached_file
 
+from finesight.data.atomic import publish
 from finesight.errors import InputError, ModelError
 from finesight.model.attention import Attention, check_attention
 from finesight.model.chat import ChatFormat, chat_format, encode_all
 from finesight.model.coordinates import Coordinates
-from finesight.model.family import FAMILIES, Family, ImageFeatures
+from finesight.model.family import FAMILIES, Family, Visual
 from finesight.model.nano import modeling as _nano  # noqa: F401  (registers the family with transformers)
 from finesight.model.rows import RowsFamily
 from finesight.model.vision import (
@@ -71,9 +72,9 @@ class LoadedModel:
         marks = self.tokenizer.convert_tokens_to_ids([mark for mark in self.family.image_marks if mark])
         return sorted({*self.family.vision_ids, *marks})
 
-    def prefix(self, features: ImageFeatures) -> list[int]:
+    def prefix(self, picture: Visual) -> list[int]:
         """The tokens all questions of a picture share."""
-        return self.chat.around(self.family.image_ids(features))
+        return self.chat.around(self.family.image_ids(picture))
 
     def ask(self, questions: Sequence[str]) -> list[list[int]]:
         """Tokens of each question, up to where its answer begins.
@@ -203,12 +204,16 @@ def _known(where: str | Path, config: Any, attention: Attention) -> None:
     )
 
 
-def save_model(loaded: LoadedModel, folder: Path) -> None:
-    """Write a folder `load_model` reads; the folder appears whole or not at all."""
-    part = folder.with_name(folder.name + ".part")
+def save_model(loaded: LoadedModel, folder: Path, weights: Mapping[str, torch.Tensor] | None = None) -> None:
+    """Write a folder `load_model` reads; the folder appears whole or not at all.
+
+    Args:
+        weights: of `loaded.family.model` by name, where they are not those it holds itself.
+    """
+    part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    loaded.family.model.save_pretrained(part)
+    loaded.family.model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
     loaded.tokenizer.save_pretrained(part)
     (part / DESCRIPTION_FILE).write_text(
         loaded.description.model_dump_json(indent=2) + "\n", encoding="utf-8"
@@ -219,8 +224,7 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
         (part / "preprocessor_config.json").write_text(
             loaded.images.processor.to_json_string(), encoding="utf-8"
         )
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+    publish(part, folder)
 
 
 def _description(where: str | Path, model_type: str) -> ModelDescription:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from finesight.model.family import Answers, Family, Hints, ImageFeatures
+from finesight.model.family import Answers, Family, Hints, ImageFeatures, Visual
 from finesight.model.head import Read, logits_themselves
 from finesight.model.tree import Layout
 from finesight.model.vision import VisionInput
@@ -38,30 +38,34 @@ class RowsFamily(Family):
     def features(self, inputs: Sequence[VisionInput]) -> list[ImageFeatures]:
         return [ImageFeatures(i.pixel_values, (), i.grid, i.extra) for i in inputs]
 
-    def image_ids(self, features: ImageFeatures) -> list[int]:
-        ids: list[int] = features.extra["input_ids"].flatten().tolist()
+    def image_ids(self, picture: Visual) -> list[int]:
+        ids: list[int] = picture.extra["input_ids"].flatten().tolist()
         return ids
 
-    def prefix_positions(self, prefix: Sequence[int], grid: Tensor) -> Tensor:
+    def prefix_positions(self, prefix: Sequence[int], grids: Sequence[Tensor]) -> Tensor:
         return torch.arange(len(prefix), device="cpu").expand(3, -1)
 
     def forward(
         self,
-        layout: Layout,
-        features: Sequence[ImageFeatures],
+        layout: Layout | None,
+        pictures: Sequence[Visual],
         hints: Hints = None,
         read: Read = logits_themselves,
     ) -> Answers:
+        if layout is None:
+            raise self.no_dense_head()
+        features = self.kept(pictures)
         place = torch.arange(layout.ids.shape[1], device=layout.ids.device)
         parts = []
         for answer in torch.unique(layout.owner):
             own = layout.owner == answer
-            (tree, *_), columns = layout.predictors[:, own]
+            (line, *_), columns = layout.predictors[:, own]
+            (tree, *_) = layout.tree[own].tolist()
             # What the token before the last one sees is the row this answer would have stood in.
             last = columns[-1]
-            seen = (place <= last) & (last < layout.until[tree])
-            row = layout.ids[tree, seen][None]
-            logits = self.model(input_ids=row, use_cache=False, **self._pixels(features[int(tree)])).logits[0]
+            seen = (place <= last) & (last < layout.until[line])
+            row = layout.ids[line, seen][None]
+            logits = self.model(input_ids=row, use_cache=False, **self._pixels(features[tree])).logits[0]
             parts.append(read(logits[seen.cumsum(0)[columns] - 1], layout.targets[own]))
         return Answers(torch.cat(parts), None)
 

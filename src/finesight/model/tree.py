@@ -2,8 +2,9 @@
 
 A tree is a prefix (chat head, image, neck) with branches behind it, and branches may fork again: image,
 question, answers. In one sequence the segments stand side by side, each before the segments that hang behind
-it. A token sees the segments above its own and its own up to itself, and stands where it would stand in a row
-of its own, so every token has the same log-probability and gradient as in a separate row.
+it, and behind a tree another may stand. A token sees the segments above its own and its own up to itself, and
+stands where it would stand in a row of its own, so every token has the same log-probability and gradient as in a
+separate row.
 
 Who sees whom is told by one number a token, `until`: the column behind the last one of everything that hangs
 behind the token. Column q sees column k where k <= q < until[k]. All attention functions read it.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -63,9 +65,9 @@ class Layout(NamedTuple):
     """A batch of trees as tensors.
 
     ids: (B, L); positions: (3, B, L); until: (B, L) the column from which on a token is not seen any more;
-    forks: the same for attention segment by segment; predictors: (2, A) batch and column of the token before
-    each answer token; targets: (A,) its id; owner: (A,) running number of the answer (over the whole batch)
-    it belongs to.
+    forks: the same for attention segment by segment; predictors: (2, A) row and column of the token before
+    each answer token; targets: (A,) its id; owner, tree: (A,) running numbers, over the whole batch, of the
+    answer and of the tree it belongs to.
     """
 
     ids: Tensor
@@ -75,6 +77,7 @@ class Layout(NamedTuple):
     predictors: Tensor
     targets: Tensor
     owner: Tensor
+    tree: Tensor
 
     def to(self, device: torch.device | str) -> Layout:
         """The same on another device."""
@@ -83,15 +86,38 @@ class Layout(NamedTuple):
         return self._replace(forks=forks, **moved)
 
 
+class _Answer(NamedTuple):
+    """Where an answer is predicted: (column before, id) of each token, and in which tree of its row."""
+
+    tree: int
+    tokens: list[tuple[int, int]]
+
+
 @dataclass
 class _Row:
-    """One tree while it is laid out: per token its id, its place in a row of its own, and its `until`."""
+    """Trees end to end while they are laid out: per token its id, its place in a row of its own, its `until`.
 
-    ids: list[int]
-    places: list[int]
-    until: list[int]
-    segments: list[tuple[int, int]] = field(default_factory=list)
-    answers: list[list[tuple[int, int]]] = field(default_factory=list)
+    roots: first column and column behind the last one of each prefix; segments: number of the root, first
+    column and column behind the last one of each segment behind it.
+    """
+
+    ids: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    until: list[int] = field(default_factory=list)
+    roots: list[tuple[int, int]] = field(default_factory=list)
+    segments: list[tuple[int, int, int]] = field(default_factory=list)
+    answers: list[_Answer] = field(default_factory=list)
+
+    def plant(self, tree: Tree) -> None:
+        """Lay out a tree behind those that stand there already."""
+        start, length = len(self.ids), len(tree.prefix)
+        self.ids += tree.prefix
+        self.places += [0] * length  # those of a picture are no running numbers: see _positions
+        self.until += [start + tree.length] * length
+        self.roots.append((start, start + length))
+        following = int(tree.positions.max()) + 1
+        for branch in tree.branches:
+            self.hang(branch, start + length - 1, following)
 
     def hang(self, branch: Branch, before: int, place: int) -> None:
         """Lay out a branch behind the token of column `before`; its own first token stands at `place`."""
@@ -100,43 +126,52 @@ class _Row:
         self.places += range(place, place + length)
         self.until += [start + branch.length] * length
         if length:
-            self.segments.append((start, start + length))
+            self.segments.append((len(self.roots) - 1, start, start + length))
         predictors = [before, *range(start, start + length)]
         if branch.answer_from < length:
             pairs = list(zip(predictors, branch.ids, strict=False))
-            self.answers.append(pairs[branch.answer_from :])
+            self.answers.append(_Answer(len(self.roots) - 1, pairs[branch.answer_from :]))
         for fork in branch.forks:
             self.hang(fork, predictors[-1], place + length)
 
 
-def lay_out(trees: Sequence[Tree], padding_id: int = 0) -> Layout:
-    """Trees side by side in a batch, right-padded to the longest; on the CPU.
+def lay_out(rows: Sequence[Sequence[Tree]], padding_id: int = 0) -> Layout:
+    """A batch of rows, each of trees end to end, right-padded to the longest; on the CPU.
+
+    All trees in one row need no padding.
 
     Raises:
         ValueError: a prefix without a token, which leaves nothing to predict an answer from.
     """
-    if not all(tree.prefix for tree in trees):
+    if not all(tree.prefix for trees in rows for tree in trees):
         raise ValueError("a tree needs at least one token in its prefix")
-    rows = [_row(tree) for tree in trees]
-    lengths = torch.tensor([len(row.ids) for row in rows])
-    ids = pad_sequence([torch.tensor(row.ids) for row in rows], batch_first=True, padding_value=padding_id)
-    until = pad_sequence([torch.tensor(row.until) for row in rows], batch_first=True)
+    laid = [_Row() for _ in rows]
+    for row, trees in zip(laid, rows, strict=True):
+        for tree in trees:
+            row.plant(tree)
+    lengths = torch.tensor([len(row.ids) for row in laid])
+    ids = pad_sequence([torch.tensor(row.ids) for row in laid], batch_first=True, padding_value=padding_id)
+    until = pad_sequence([torch.tensor(row.until) for row in laid], batch_first=True)
     columns = torch.arange(ids.shape[1])
     # Padding is seen by itself only: a row of attention without anything to see would be NaN.
     until = torch.where(columns < lengths[:, None], until, columns + 1)
-    prefixes = torch.tensor([len(tree.prefix) for tree in trees])
-    segments = torch.tensor([(b, *s) for b, row in enumerate(rows) for s in row.segments], dtype=torch.long)
-    answers = [(b, answer) for b, row in enumerate(rows) for answer in row.answers]
-    predicted = [(b, column, target) for b, answer in answers for column, target in answer]
-    predictors = torch.tensor(predicted, dtype=torch.long).reshape(-1, 3).T
+    first = list(accumulate((len(row.roots) for row in laid), initial=0))
+    roots = [(b, *root) for b, row in enumerate(laid) for root in row.roots]
+    segments = [(first[b] + root, *ends) for b, row in enumerate(laid) for root, *ends in row.segments]
+    answers = [(b, answer) for b, row in enumerate(laid) for answer in row.answers]
+    predicted = [
+        (b, column, target, n, first[b] + answer.tree)
+        for n, (b, answer) in enumerate(answers)
+        for column, target in answer.tokens
+    ]
+    told = torch.tensor(predicted, dtype=torch.long).reshape(-1, 5).T
     return Layout(
         ids,
-        _positions(trees, rows, ids.shape[1]),
+        _positions(rows, laid, ids.shape[1]),
         until,
-        plan_forks(until, prefixes, segments.reshape(-1, 3)),
-        predictors[:2],
-        predictors[2],
-        torch.tensor([n for n, (_, answer) in enumerate(answers) for _ in answer], dtype=torch.long),
+        plan_forks(until, torch.tensor(roots), torch.tensor(segments, dtype=torch.long).reshape(-1, 3)),
+        told[:2],
+        *told[2:],
     )
 
 
@@ -155,19 +190,11 @@ def standing(real: Tensor) -> Tensor:
     return torch.where(real, FOREVER, torch.arange(1, real.shape[1] + 1, device=real.device))
 
 
-def _row(tree: Tree) -> _Row:
-    length = len(tree.prefix)
-    row = _Row(list(tree.prefix), [0] * length, [tree.length] * length)
-    following = int(tree.positions.max()) + 1
-    for branch in tree.branches:
-        row.hang(branch, length - 1, following)
-    return row
-
-
-def _positions(trees: Sequence[Tree], rows: Sequence[_Row], longest: int) -> Tensor:
+def _positions(rows: Sequence[Sequence[Tree]], laid: Sequence[_Row], longest: int) -> Tensor:
     """(3, B, longest) rotary positions; text stands at the same place on all three axes."""
     positions = torch.zeros(3, len(rows), longest, dtype=torch.long)
-    for number, (tree, row) in enumerate(zip(trees, rows, strict=True)):
+    for number, (trees, row) in enumerate(zip(rows, laid, strict=True)):
         positions[:, number, : len(row.places)] = torch.tensor(row.places)
-        positions[:, number, : len(tree.prefix)] = tree.positions
+        for tree, (start, end) in zip(trees, row.roots, strict=True):
+            positions[:, number, start:end] = tree.positions
     return positions

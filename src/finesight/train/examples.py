@@ -1,13 +1,18 @@
-"""Samples to training examples: all questions of a picture together, tokenised, with their dense labels."""
+"""Samples to training examples: all questions of a picture together, tokenised once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from finesight.data.folder import SAMPLES, image_path
-from finesight.data.readers import Skipped, read_samples
+from finesight.data.readers import read_samples
+from finesight.data.readers.reading import Reading
 from finesight.data.readers.samples import COMBINED
 from finesight.errors import InputError
 from finesight.model.load import LoadedModel
@@ -17,71 +22,117 @@ from finesight.schema.diagnosis import Diagnosis
 from finesight.schema.sample import Sample, Subclass
 from finesight.text.parse import parse_assess, parse_detect
 
+CHUNK = 4096
+"""Samples that are tokenised in one call."""
 
-class Example(NamedTuple):
+
+@dataclass
+class Example:
     """One picture with the branches that may be hung behind it.
 
-    said: what its reference answers say of it, the labels of the dense head; None where they do not say.
+    tokens: of each question with its answer; answer_from: where in them the answer begins; subclasses: of
+    each; said: what the reference answers say of the picture, the labels of nano's dense head; None where they
+    do not say. prefix: tokens of what stands before them, the picture included, and grid: its patches (time,
+    height, width), once the picture has been looked at.
     """
 
     path: Path
-    branches: tuple[Branch, ...]
-    subclasses: tuple[Subclass, ...]
-    said: Diagnosis | None
+    tokens: list[NDArray[np.int32]] = field(default_factory=list)
+    answer_from: list[int] = field(default_factory=list)
+    subclasses: list[Subclass] = field(default_factory=list)
+    said: Diagnosis | None = None
+    prefix: int = 0
+    grid: tuple[int, ...] = ()
+
+    def branch(self, index: int) -> Branch:
+        return Branch(self.tokens[index].tolist(), self.answer_from[index])
+
+    def answer_tokens(self, index: int) -> int:
+        return len(self.tokens[index]) - self.answer_from[index]
+
+    def keep(self, indices: Sequence[int]) -> None:
+        """Leave only some of the branches."""
+        self.tokens = [self.tokens[i] for i in indices]
+        self.answer_from = [self.answer_from[i] for i in indices]
+        self.subclasses = [self.subclasses[i] for i in indices]
 
 
-def read_folder(folder: Path) -> tuple[list[Sample], list[Skipped]]:
-    """The samples of `folder/samples/combined.json`, and what was skipped in it.
+def read_folder(folder: Path) -> Reading[Sample]:
+    """The samples of `folder/samples/combined.json`, one after the other.
 
     Raises:
-        InputError: no such file, or no usable sample in it.
+        InputError: no such file.
     """
     file = folder / SAMPLES / COMBINED
     if not file.is_file():
         raise InputError(f"{file}: not found; `finesight data questions` writes it")
-    reading = read_samples(file)
-    samples = list(reading)
-    if not samples:
-        raise InputError(f"{file}: no usable sample among {len(reading.skipped)} records")
-    return samples, reading.skipped
+    return read_samples(file)
 
 
-def make_examples(model: LoadedModel, folder: Path, samples: Iterable[Sample]) -> list[Example]:
-    """One example a picture, in order of first appearance."""
-    samples = list(samples)
-    branches = make_branches(model, samples)
-    by_image: dict[str, list[int]] = {}
-    for index, sample in enumerate(samples):
-        by_image.setdefault(sample.image, []).append(index)
-    return [
-        Example(
-            path=image_path(folder, image),
-            branches=tuple(branches[i] for i in group),
-            subclasses=tuple(samples[i].subclass for i in group),
-            said=_said([samples[i] for i in group]),
-        )
-        for image, group in by_image.items()
-    ]
+def make_examples(
+    model: LoadedModel, folder: Path, samples: Iterable[Sample]
+) -> tuple[list[Example], list[str]]:
+    """One example a picture, in order of first appearance, and what could not be used and why."""
+    examples: dict[str, Example] = {}
+    problems: list[str] = []
+    stream = iter(samples)
+    while chunk := list(islice(stream, CHUNK)):
+        for sample, branch in zip(chunk, _branches(model, chunk, problems), strict=True):
+            if branch is None:
+                continue
+            example = examples.setdefault(sample.image, Example(image_path(folder, sample.image)))
+            example.tokens.append(np.array(branch.ids, dtype=np.int32))
+            example.answer_from.append(branch.answer_from)
+            example.subclasses.append(sample.subclass)
+            if model.family.dense:
+                example.said = _fuller(example.said, _said(sample))
+    return list(examples.values()), problems
 
 
-def make_branches(model: LoadedModel, samples: Sequence[Sample]) -> list[Branch]:
-    """Tokens of each question and its answer, closed by the end token; all texts in one tokenizer call."""
-    asked = model.ask([s.question for s in samples])
-    answered = model.answer([s.answer for s in samples])
-    return [
-        Branch([*question, *answer], len(question)) for question, answer in zip(asked, answered, strict=True)
-    ]
+def read_examples(model: LoadedModel, folder: Path) -> tuple[list[Example], list[str]]:
+    """The examples of a folder, and what of it could not be used and why.
+
+    Raises:
+        InputError: no samples file, or no usable sample in it.
+    """
+    reading = read_folder(folder)
+    examples, problems = make_examples(model, folder, reading)
+    problems = [*map(str, reading.skipped), *problems]
+    if not examples:
+        raise InputError(f"{folder / SAMPLES / COMBINED}: no usable sample among {len(problems)} records")
+    return examples, problems
 
 
-def _said(samples: Sequence[Sample]) -> Diagnosis | None:
-    for sample in samples:
-        if sample.subclass is Subclass.ASSESS:
-            said = parse_assess(sample.answer)
-            if not isinstance(said, ParseFailure):
-                return said
-    for sample in samples:
-        if sample.subclass is Subclass.DIST_DETECT:
-            found = parse_detect(sample.answer)
-            if not isinstance(found, ParseFailure):
-                return Diagnosis(content="", findings=found, level=None)
+def _branches(model: LoadedModel, samples: Sequence[Sample], problems: list[str]) -> Iterator[Branch | None]:
+    """Tokens of each question and its answer; None, and a problem, where they cannot be told apart."""
+    try:
+        asked = model.ask([s.question for s in samples])
+        answered = model.answer([s.answer for s in samples])
+    except InputError as error:
+        if len(samples) == 1:
+            problems.append(f"{samples[0].image}, sample {samples[0].id}: {error}")
+            yield None
+            return
+        for sample in samples:
+            yield from _branches(model, [sample], problems)
+        return
+    for question, answer in zip(asked, answered, strict=True):
+        yield Branch([*question, *answer], len(question))
+
+
+def _said(sample: Sample) -> Diagnosis | None:
+    """What an answer says of its whole picture, if it is one that does."""
+    if sample.subclass is Subclass.ASSESS:
+        said = parse_assess(sample.answer)
+        return None if isinstance(said, ParseFailure) else said
+    if sample.subclass is Subclass.DIST_DETECT:
+        found = parse_detect(sample.answer)
+        return None if isinstance(found, ParseFailure) else Diagnosis(content="", findings=found, level=None)
     return None
+
+
+def _fuller(former: Diagnosis | None, other: Diagnosis | None) -> Diagnosis | None:
+    """The one that says more: an assessment names the level and the key; of equals, the former."""
+    if former is None or other is None:
+        return former or other
+    return other if other.level and not former.level else former

@@ -57,6 +57,7 @@ def answer_loss(logits: Tensor, targets: Tensor, ruler: Ruler | None = None) -> 
     Returns:
         (A,) losses in nats.
     """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     losses = F.cross_entropy(logits, targets, reduction="none")
     if ruler is None:
         return losses
@@ -83,6 +84,10 @@ class DenseLabels(NamedTuple):
     box: Tensor
     valid: Tensor
     level: Tensor
+
+    def to(self, device: torch.device | str) -> DenseLabels:
+        """The same on another device."""
+        return DenseLabels(*(tensor.to(device) for tensor in self))
 
 
 def dense_labels(said: Sequence[Diagnosis | None], grids: Sequence[tuple[int, int]]) -> DenseLabels:
@@ -117,27 +122,48 @@ def dense_labels(said: Sequence[Diagnosis | None], grids: Sequence[tuple[int, in
     return labels
 
 
-def dense_loss(dense: Dense, labels: DenseLabels) -> Tensor:
+class DenseCounts(NamedTuple):
+    """What the terms of the dense loss are means over: cells x types of labelled pictures, those of them with a
+    distortion, and pictures of known level. At least 1 each.
+    """
+
+    valid: int
+    present: int
+    level: int
+
+    @classmethod
+    def of(cls, labels: DenseLabels) -> DenseCounts:
+        present = labels.valid & (labels.presence > 0)
+        numbers = (labels.valid.sum(), present.sum(), (labels.level >= 0).sum())
+        return cls(*(max(1, int(number)) for number in numbers))
+
+
+def dense_loss(dense: Dense, labels: DenseLabels, counts: DenseCounts | None = None) -> Tensor:
     """Scalar loss of the dense head: presence and key (BCE), severity and level (CE), box (L1 + 1 - GIoU).
 
     GIoU: Rezatofighi et al., arXiv 1902.09630, eq. 1-3.
+
+    Args:
+        counts: of all pictures of a step where these are some of them, so that the losses of its passes add up
+            to that of the step; by default of these.
     """
+    counts = counts or DenseCounts.of(labels)
     valid = labels.valid
     present = valid & (labels.presence > 0)
-    if not valid.any():
-        return dense.presence.sum() * 0.0
-    weight = torch.tensor(PRESENCE_WEIGHT)
-    loss = F.binary_cross_entropy_with_logits(
-        dense.presence[valid], labels.presence[valid], pos_weight=weight
+    weight = torch.tensor(PRESENCE_WEIGHT, device=valid.device)
+    loss = (
+        F.binary_cross_entropy_with_logits(
+            dense.presence[valid], labels.presence[valid], pos_weight=weight, reduction="sum"
+        )
+        / counts.valid
     )
-    if (labels.level >= 0).any():
-        loss = loss + 0.5 * F.cross_entropy(dense.level, labels.level, ignore_index=-1)
-    if present.any():
-        boxes, targets = dense.box[present], labels.box[present]
-        loss = loss + 0.5 * F.binary_cross_entropy_with_logits(dense.key[present], labels.key[present])
-        loss = loss + 0.5 * F.cross_entropy(dense.severity[present], labels.severity[present])
-        loss = loss + 2 * F.l1_loss(boxes, targets) + (1 - _giou(boxes, targets)).mean()
-    return loss
+    level = F.cross_entropy(dense.level, labels.level, ignore_index=-1, reduction="sum")
+    loss = loss + 0.5 * level / counts.level
+    boxes, targets = dense.box[present], labels.box[present]
+    key = F.binary_cross_entropy_with_logits(dense.key[present], labels.key[present], reduction="sum")
+    severity = F.cross_entropy(dense.severity[present], labels.severity[present], reduction="sum")
+    placed = 2 * F.l1_loss(boxes, targets, reduction="sum") / 4 + (1 - _giou(boxes, targets)).sum()
+    return loss + (0.5 * key + 0.5 * severity + placed) / counts.present
 
 
 def _cells_of(finding: Finding, h: int, w: int) -> Tensor:

@@ -1,174 +1,170 @@
 """Supervised fine-tuning, top to bottom: samples -> trees -> answer loss -> model folder.
 
-All questions drawn for a picture hang as branches behind it, so the picture is laid out once a step; the
-frozen part of the vision tower runs once a picture and run. Order and content of every step follow from the
-seed alone, so a run killed at any moment goes on from its checkpoint to the same weights.
+All questions drawn for a picture hang as branches behind it, so the picture is laid out once a step; what is
+frozen of the vision tower runs once a picture and run. Order and content of every step follow from the seed
+alone, whatever the number of processes and passes, so a run killed at any moment goes on from its checkpoint to
+the same weights.
 """
 
 from __future__ import annotations
 
 import math
-import shutil
 import time
-from functools import partial
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from rich.console import Console
-from rich.progress import track as progress_bar
+from torch.optim import AdamW
 
-from finesight.data.atomic import write_text
-from finesight.data.readers import Skipped
-from finesight.errors import InputError
 from finesight.model.coordinates import Coordinates
-from finesight.model.load import LoadedModel, load_model, save_model
-from finesight.model.nano.build import NanoSize, build_nano
-from finesight.model.nano.tokenizer import number_ids, train_tokenizer
-from finesight.model.nano.vision import Dense
-from finesight.model.tree import lay_out
-from finesight.schema.sample import Sample, Subclass
-from finesight.train.batch import Draw, hinted, make_trees, steps
-from finesight.train.examples import Example, make_examples, read_folder
-from finesight.train.features import FeatureStore
-from finesight.train.loss import Ruler, answer_loss, dense_labels, dense_loss
-from finesight.train.parts import Part, part_of
-from finesight.train.state import clear, load_checkpoint, save_checkpoint
+from finesight.model.load import LoadedModel, load_model
+from finesight.model.nano.build import build_nano
+from finesight.model.nano.tokenizer import train_tokenizer
+from finesight.train.adapters import add_adapters
+from finesight.train.checkpoint import Checkpoints, Progress
+from finesight.train.evaluate import evaluate
+from finesight.train.examples import read_folder
+from finesight.train.learner import Data, Learner
+from finesight.train.outcome import Saver
+from finesight.train.parts import FrozenGuard, freeze, make_optimizer
+from finesight.train.plan import Draw, Limits, steps, steps_an_epoch
+from finesight.train.prepare import prepare
+from finesight.train.ranks import Ranks
+from finesight.train.run import open_run
+from finesight.train.settings import SftConfig
 from finesight.train.track import Track
 
 
-class SftConfig(BaseModel):
-    """One SFT run. Rates are per step; a step is `batch` pictures with `questions` branches each."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data: Path = Field(description="folder with images/ and samples/combined.json")
-    out: Path = Field(description="run folder; the trained model is in its model/")
-    model: str | None = Field(
-        default=None, description="folder or hub id to start from; none builds a new nano"
-    )
-    nano: NanoSize = NanoSize()
-    vocabulary: int = Field(default=2560, ge=512, description="tokens of a new nano's tokenizer")
-    steps: int = Field(gt=0)
-    batch: int = Field(default=16, gt=0)
-    questions: int = Field(default=5, gt=0)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    rates: dict[Part, Annotated[float, Field(ge=0)]] = Field(
-        default={"vision": 0.1}, description="factor on learning_rate per part, 1 where not named"
-    )
-    warmup: int = Field(default=50, ge=0)
-    weight_decay: float = Field(default=0.01, ge=0)
-    clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
-    subclass_weights: dict[Subclass, Annotated[float, Field(ge=0)]] = {}
-    ruler_width: float = Field(
-        default=8.0, ge=0, description="spread of coordinate targets in thousandths; 0: none"
-    )
-    dense_weight: float = Field(default=1.0, ge=0, description="weight of nano's dense loss")
-    hinted: float = Field(
-        default=1.0, ge=0, le=1, description="share of pictures whose findings nano is told at first"
-    )
-    dense_steps: int = Field(default=0, ge=0, description="first steps that train nano's encoder alone")
-    checkpoint_every: int = Field(default=200, gt=0)
-    seed: int = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _enough_steps(self) -> SftConfig:
-        if self.dense_steps > self.steps:
-            raise ValueError(f"dense_steps {self.dense_steps} is more than steps {self.steps}")
-        return self
-
-
-def train_sft(config: SftConfig) -> Path:
+def train_sft(config: SftConfig, resume: bool = False, strict: bool = False) -> Path:
     """Run the recipe; returns the model folder. A run that was finished before is left as it is.
 
+    Args:
+        resume: go on from the last checkpoint of the run folder, if there is one.
+        strict: let any sample or picture that cannot be used be an error at the start.
+
     Raises:
-        InputError: no usable data. ConfigError, ModelError: settings or a model that do not fit.
+        InputError: no usable data, or with `strict` something in it that is not. ConfigError, ModelError:
+            settings, a run folder or a model that do not fit.
     """
     target = config.out / "model"
-    if (target / "config.json").is_file() and _same_config(config):
+    if open_run(config, resume):
         return target
-    config.out.mkdir(parents=True, exist_ok=True)
-    samples, skipped = read_folder(config.data)
-    model = start_model(config, samples)
-    trained = _freeze(model)
-    examples, store = prepare(config, model, samples, skipped)
-    optimizer = make_optimizer(config, model)
-    _forget_other_run(config)
-    resumed = load_checkpoint(config.out, model.family, optimizer)
-    begun = resumed.step if resumed else 0
-    write_text(config.out / "config.json", config.model_dump_json(indent=2) + "\n")
-
-    model.family.train()
-    learner = Learner(config, model, examples, store)
-    plan = steps(examples, config.batch, config.questions, config.seed, config.subclass_weights)
-    with Track(config.out, "training", config.steps, begun) as track:
-        for step, draws in zip(range(1, config.steps + 1), plan, strict=False):
-            if step <= begun:
-                continue
-            began = time.monotonic()
-            rate, dense_only = learning_rate(config, step), step <= config.dense_steps
-            for group in optimizer.param_groups:
-                group["lr"] = rate * (1.0 if dense_only else config.rates.get(group["part"], 1.0))
-            losses = learner.losses(step, draws)
-            total = torch.stack(list(losses.values())).sum()
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()  # type: ignore[no-untyped-call]
-            norm = torch.nn.utils.clip_grad_norm_(trained, config.clip)
-            optimizer.step()
-            numbers = {name: loss.item() for name, loss in losses.items()}
-            speed = sum(len(d.branches) for d in draws) / (time.monotonic() - began)
-            track.log(step, **numbers, learning_rate=rate, gradient_norm=norm.item(), samples_per_s=speed)
-            said = " ".join(f"{name} {value:.3f}" for name, value in numbers.items())
-            track.advance(step, f"{said}  {speed:.0f} samples/s")
-            if step % config.checkpoint_every == 0 and step < config.steps:
-                save_checkpoint(config.out, step, model.family, optimizer)
-    model.family.eval()
-    save_model(model, target)
-    clear(config.out)
+    session = begin(config, strict)
+    progress = learn(session)
+    if config.patience and progress.best not in (None, progress.step):
+        best = session.checkpoints.of(progress.best or 0)
+        session.checkpoints.load(best, session.learner.module, session.optimizer)
+    session.guard.check()
+    session.saver.finish(target)
+    session.checkpoints.clear()
+    session.learner.data.pictures.close()
+    session.ranks.close()
     return target
 
 
-class Learner:
-    """The losses of a step, by name."""
+class Session(NamedTuple):
+    """All that stands ready when training begins; config: with its number of steps."""
 
-    def __init__(
-        self, config: SftConfig, model: LoadedModel, examples: list[Example], store: FeatureStore
-    ) -> None:
-        self.config = config
-        self.model = model
-        self.examples = examples
-        self.store = store
-        vocabulary = model.family.model.config.text_config.vocab_size
-        numbers = number_ids(model.tokenizer)
-        single = config.ruler_width > 0 and len(numbers) == 1001
-        device = model.family.device
-        self.ruler = Ruler(numbers, vocabulary, config.ruler_width, device) if single else None
+    config: SftConfig
+    ranks: Ranks
+    learner: Learner
+    evaluator: Learner | None
+    optimizer: AdamW
+    checkpoints: Checkpoints
+    saver: Saver
+    guard: FrozenGuard
 
-    def losses(self, step: int, draws: list[Draw]) -> dict[str, torch.Tensor]:
-        """`loss` is the mean over the step's answer tokens; `dense` only for models with a dense head."""
-        features = [self.store[self.examples[d.example].path] for d in draws]
-        if step <= self.config.dense_steps:
-            return {"dense": self._dense(self.model.family.look(features), draws)}
-        trees = make_trees(self.model, self.examples, draws, self.store)
-        layout = lay_out(trees).to(self.model.family.device)
-        told = hinted(len(draws), hint_share(self.config, step), self.config.seed, step)
-        hints = [self.examples[d.example].said if t else None for d, t in zip(draws, told, strict=True)]
-        answers = self.model.family(layout, features, hints, partial(answer_loss, ruler=self.ruler))
-        losses = {"loss": answers.read.mean()}
-        if answers.dense is not None and self.config.dense_weight > 0:
-            losses["dense"] = self.config.dense_weight * self._dense(answers.dense, draws)
-        return losses
 
-    def _dense(self, dense: Dense, draws: list[Draw]) -> torch.Tensor:
-        grids = [_cells(self.store[self.examples[d.example].path].grid) for d in draws]
-        labels = dense_labels([self.examples[d.example].said for d in draws], grids)
-        return dense_loss(dense, labels)
+def begin(config: SftConfig, strict: bool = False) -> Session:
+    """Model, data and optimiser of a run, on every rank."""
+    ranks = Ranks(config.distribution, config.precision, config.trackers, config.out)
+    ranks.begin_tracking(config.out.name, config.model_dump(mode="json"))
+    say = Console(stderr=True, quiet=not ranks.main, soft_wrap=True, highlight=False, markup=False).print
+    model = start_model(config, ranks.device)
+    freeze(model.family, config.frozen)
+    adapted = add_adapters(model, config.lora, config.seed) if config.lora else None
+    data, held_out = prepare(config, model, ranks, strict, say)
+    config = resolve_steps(config, data)
+    if config.gradient_checkpointing:
+        model.family.model.activation_checkpointing_enable()
+    module = ranks.share(model.family)
+    return Session(
+        config=config,
+        ranks=ranks,
+        learner=Learner(config, model, module, data, ranks, say),
+        evaluator=Learner(config, model, module, held_out, ranks, say) if held_out else None,
+        optimizer=make_optimizer(model.family, config.learning_rate, config.weight_decay, config.rates),
+        checkpoints=Checkpoints(config.out, config.keep, ranks),
+        saver=Saver(config, model, module, adapted, ranks),
+        guard=FrozenGuard(model.family),
+    )
+
+
+def learn(session: Session) -> Progress:
+    """Every step that is left, from the last checkpoint on; returns how far the run came."""
+    config, learner, optimizer = session.config, session.learner, session.optimizer
+    last = session.checkpoints.last()
+    progress = session.checkpoints.load(last, learner.module, optimizer) if last else Progress()
+    learner.module.train()
+    with Track(config.out, "training", config.steps or 0, progress.step, session.ranks) as track:
+        for step, draws, coming in _plan(config, learner.data, progress.step):
+            if 0 < config.patience <= progress.stale:
+                break
+            began = time.monotonic()
+            rate = _set_rates(optimizer, config, step)
+            losses = learner.gradients(step, draws)
+            learner.ahead(coming)
+            norm = session.ranks.clip((p for g in optimizer.param_groups for p in g["params"]), config.clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            speed = sum(len(d.branches) for d in draws) / (time.monotonic() - began)
+            track.log(step, **losses, learning_rate=rate, gradient_norm=norm, samples_per_s=speed)
+            progress = progress.model_copy(update={"step": step})
+            if session.evaluator and (step % config.eval_every == 0 or step == config.steps):
+                evaluation = evaluate(session.evaluator, limits(config))
+                track.evaluated(step, evaluation.numbers())
+                progress = progress.evaluated(evaluation.loss)
+            best = config.patience > 0 and progress.best == step
+            if best or (step % config.checkpoint_every == 0 and step != config.steps):
+                session.checkpoints.save(progress, learner.module, optimizer, session.saver.checkpoint)
+    return progress
+
+
+def start_model(config: SftConfig, device: torch.device | str = "cpu") -> LoadedModel:
+    """The model to train: the one named, or a new nano with a tokenizer of the data's texts."""
+    if config.model:
+        kind = torch.bfloat16 if config.precision == "bf16" else torch.float32
+        base = load_model(config.model, str(device), kind, config.attention)
+        # The data speaks thousandths, so what is trained on it does, whatever its base spoke.
+        base.description = base.description.model_copy(update={"coordinates": Coordinates.THOUSANDTHS})
+        return base
+    texts = (text for s in read_folder(config.data) for text in (s.question, s.answer))
+    nano = build_nano(config.nano, train_tokenizer(texts, config.vocabulary), config.seed)
+    nano.family.to(device)
+    return nano
+
+
+def resolve_steps(config: SftConfig, data: Data) -> SftConfig:
+    """The config with its number of steps, where it gives epochs instead."""
+    if config.steps is not None:
+        return config
+    weights = config.subclass_weights if config.draw == "some" else None
+    an_epoch = steps_an_epoch(data.examples, config.batch, limits(config), config.seed, weights)
+    number = max(config.dense_steps, math.ceil((config.epochs or 0) * an_epoch))
+    return config.model_copy(update={"steps": number, "epochs": None})
+
+
+def limits(config: SftConfig) -> Limits:
+    return Limits(config.questions, config.tokens_per_tree)
 
 
 def learning_rate(config: SftConfig, step: int) -> float:
     """Linear warm-up, then a cosine to a twentieth; the dense-only steps have a cycle of their own."""
-    begin, end = (0, config.dense_steps) if step <= config.dense_steps else (config.dense_steps, config.steps)
+    last = config.steps or 0
+    begin, end = (0, config.dense_steps) if step <= config.dense_steps else (config.dense_steps, last)
     done, total = step - begin, end - begin
     if done <= config.warmup:
         return config.learning_rate * done / max(1, config.warmup)
@@ -176,86 +172,19 @@ def learning_rate(config: SftConfig, step: int) -> float:
     return config.learning_rate * (0.05 + 0.95 * (1 + math.cos(math.pi * progress)) / 2)
 
 
-def hint_share(config: SftConfig, step: int) -> float:
-    """Share of pictures told to nano: from `hinted` down to none, linearly over the joint steps.
-
-    Copying is learned where what stands written is true, what to make of own proposals only from them.
-
-    References:
-        Bengio et al., "Scheduled Sampling", arXiv 1506.03099, section 2.4 (linear decay).
-    """
-    joint = config.steps - config.dense_steps
-    return config.hinted * (config.steps - step) / joint if joint else 0.0
+def _plan(config: SftConfig, data: Data, done: int) -> Iterator[tuple[int, list[Draw], list[Draw]]]:
+    """The steps that are left: number, draws, and the draws of the next one."""
+    weights = config.subclass_weights if config.draw == "some" else None
+    plan = steps(data.examples, config.batch, limits(config), config.seed, weights)
+    numbered = zip(range(1, (config.steps or 0) + 2), plan, strict=False)
+    for (step, draws), (_, coming) in pairwise(numbered):
+        if step > done:
+            yield step, draws, coming
 
 
-def make_optimizer(config: SftConfig, model: LoadedModel) -> torch.optim.AdamW:
-    """AdamW over what is trained, a group for each part with and without weight decay."""
-    groups: dict[tuple[Part, bool], list[torch.nn.Parameter]] = {}
-    for name, p in model.family.model.named_parameters():
-        if p.requires_grad:
-            groups.setdefault((part_of(name), p.ndim > 1), []).append(p)
-    return torch.optim.AdamW(
-        [
-            {"params": params, "part": part, "weight_decay": config.weight_decay if decayed else 0.0}
-            for (part, decayed), params in groups.items()
-        ],
-        lr=config.learning_rate,
-        betas=(0.9, 0.98),
-    )
-
-
-def start_model(config: SftConfig, samples: list[Sample]) -> LoadedModel:
-    """The model to train: the one named, or a new nano with a tokenizer of these samples."""
-    if config.model:
-        base = load_model(config.model)
-        # The data speaks thousandths, so what is trained on it does, whatever its base spoke.
-        base.description = base.description.model_copy(update={"coordinates": Coordinates.THOUSANDTHS})
-        return base
-    texts = (text for s in samples for text in (s.question, s.answer))
-    return build_nano(config.nano, train_tokenizer(texts, config.vocabulary), config.seed)
-
-
-def prepare(
-    config: SftConfig, model: LoadedModel, samples: list[Sample], skipped: list[Skipped]
-) -> tuple[list[Example], FeatureStore]:
-    """Examples whose picture can be read, and the features of those; what is left out is said on stderr."""
-    console = Console(stderr=True)
-    examples = make_examples(model, config.data, samples)
-    store = FeatureStore(model, config.out / "features")
-    paths = [e.path for e in examples]
-    for path in progress_bar(paths, description="reading pictures", console=console):
-        store.fill([path])
-    for problem in [*store.failures.values(), *map(str, skipped)]:
-        console.print(f"skipped {problem}", highlight=False, markup=False)
-    usable = [e for e in examples if e.path in store]
-    if not usable:
-        raise InputError(f"{config.data}: none of its {len(examples)} pictures can be read")
-    encoder = getattr(getattr(model.family.model.model, "visual", None), "encoder", None)
-    if encoder is not None and config.model is None:
-        encoder.standardise(torch.cat([store[e.path].cells for e in usable[:500]]).float())
-    return usable, store
-
-
-def _freeze(model: LoadedModel) -> list[torch.nn.Parameter]:
-    """Freeze the vision tower (nano: its trunk) and return what is trained."""
-    model.family.tower.requires_grad_(False)
-    return [p for p in model.family.parameters() if p.requires_grad]
-
-
-def _cells(grid: torch.Tensor) -> tuple[int, int]:
-    return int(grid[1]) // 2, int(grid[2]) // 2
-
-
-def _same_config(config: SftConfig) -> bool:
-    path = config.out / "config.json"
-    try:
-        return path.is_file() and SftConfig.model_validate_json(path.read_text(encoding="utf-8")) == config
-    except ValidationError:  # of another version
-        return False
-
-
-def _forget_other_run(config: SftConfig) -> None:
-    """Remove what a run with other settings left in the run folder: none of it may pass for this one's."""
-    if not _same_config(config):
-        shutil.rmtree(config.out / "model", ignore_errors=True)
-        clear(config.out)
+def _set_rates(optimizer: AdamW, config: SftConfig, step: int) -> float:
+    """Give each part its rate, nano's encoder the full one while it learns alone; returns the full one."""
+    rate = learning_rate(config, step)
+    for group in optimizer.param_groups:
+        group["lr"] = rate * (1.0 if step <= config.dense_steps else group["factor"])
+    return rate

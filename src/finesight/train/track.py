@@ -1,9 +1,10 @@
-"""What a run leaves behind while it goes: metrics.jsonl for machines, a progress bar for people."""
+"""What a run leaves behind while it goes: files of numbers for machines, a progress bar for people."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,27 +13,34 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from finesight.data.atomic import write_text
+from finesight.train.ranks import Ranks
 
 METRICS = "metrics.jsonl"
+EVALUATION = "evaluation.jsonl"
 
 
 class Track:
-    """Rows of numbers by step. Rows past the step a run resumes from are dropped, so none comes twice."""
+    """Rows of numbers by step, of the first rank; trackers get them too.
 
-    def __init__(self, run: Path, title: str, total: int, done: int = 0) -> None:
-        self._path = run / METRICS
-        _keep_until(self._path, done)
-        self._file = self._path.open("a", encoding="utf-8")
+    Rows past the step a run resumes from are dropped, so none comes twice.
+    """
+
+    def __init__(self, run: Path, title: str, total: int, done: int, ranks: Ranks) -> None:
+        self._run = run
+        self._ranks = ranks
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
-            console=Console(stderr=True),
+            console=Console(stderr=True, quiet=not ranks.main),
         )
         self._task = self._bar.add_task(title, total=total, completed=done, note="")
         self._began = time.monotonic()
+        if ranks.main:
+            for name in (METRICS, EVALUATION):
+                _keep_until(run, name, done)
 
     def __enter__(self) -> Track:
         self._bar.start()
@@ -42,22 +50,32 @@ class Track:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
-        self._file.close()
 
     def log(self, step: int, **numbers: float) -> None:
-        """Add a row; `seconds` since the start of this process is added to it."""
-        row: dict[str, Any] = {"step": step, **{k: round(v, 6) for k, v in numbers.items()}}
-        row["seconds"] = round(time.monotonic() - self._began, 3)
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
+        """Add a row of training; `seconds` since the start of this process is added to it."""
+        self._add(METRICS, step, numbers | {"seconds": time.monotonic() - self._began})
+        self._ranks.track(step, {f"train/{name}": number for name, number in numbers.items()})
+        losses = " ".join(f"{n} {numbers[n]:.3f}" for n in ("loss", "dense") if n in numbers)
+        self._bar.update(
+            self._task, completed=step, note=f"{losses}  {numbers.get('samples_per_s', 0):.0f} samples/s"
+        )
 
-    def advance(self, step: int, note: str) -> None:
-        self._bar.update(self._task, completed=step, note=note)
+    def evaluated(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Add a row of evaluation."""
+        self._add(EVALUATION, step, numbers)
+        self._ranks.track(step, {f"eval/{name}": number for name, number in numbers.items()})
+        self._bar.console.print(f"step {step}: held-out loss {numbers['loss']:.4f}", highlight=False)
+
+    def _add(self, name: str, step: int, numbers: Mapping[str, float]) -> None:
+        if self._ranks.main:
+            row: dict[str, Any] = {"step": step, **{k: round(v, 6) for k, v in numbers.items()}}
+            with (self._run / name).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
 
 
-def read_metrics(run: Path) -> list[dict[str, float]]:
-    """The rows of a run's metrics.jsonl; a last line that a kill cut off is left out."""
-    path = run / METRICS
+def read_metrics(run: Path, name: str = METRICS) -> list[dict[str, float]]:
+    """The rows of a file of numbers of a run; a last line that a kill cut off is left out."""
+    path = run / name
     if not path.is_file():
         return []
     rows = []
@@ -69,6 +87,7 @@ def read_metrics(run: Path) -> list[dict[str, float]]:
     return rows
 
 
-def _keep_until(path: Path, step: int) -> None:
-    rows = [row for row in read_metrics(path.parent) if row["step"] <= step]
-    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+def _keep_until(run: Path, name: str, step: int) -> None:
+    if (run / name).is_file():
+        rows = [row for row in read_metrics(run, name) if row["step"] <= step]
+        write_text(run / name, "".join(json.dumps(row) + "\n" for row in rows))

@@ -116,7 +116,9 @@ def make_data(config: DemoConfig, talk: Console) -> tuple[Path, Path, list[Path]
 def train_nano(config: DemoConfig, data: Path) -> Path:
     """The model folder of a nano trained on `data`."""
     from finesight.model.nano.build import NanoSize
-    from finesight.train.sft import SftConfig, train_sft
+    from finesight.train.run import differing, forget_run
+    from finesight.train.settings import SftConfig
+    from finesight.train.sft import train_sft
 
     settings = SftConfig(
         data=data,
@@ -126,12 +128,15 @@ def train_nano(config: DemoConfig, data: Path) -> Path:
         dense_steps=min(config.dense_steps, config.steps),
         batch=4,
         questions=3,
+        draw="some",
         learning_rate=1.5e-3,
         subclass_weights={"assess": 3.0, "dist_detect": 3.0, "mcq": 0.5},
         checkpoint_every=200,
         seed=config.seed,
     )
-    return train_sft(settings)
+    if differing(settings):
+        forget_run(settings.out)
+    return train_sft(settings, resume=True)
 
 
 def make_bench(config: DemoConfig, test: Path) -> Path:

@@ -10,7 +10,7 @@ from finesight.train.estimate.published import find_size
 from finesight.train.estimate.size import ModelSize
 
 if TYPE_CHECKING:
-    from finesight.train.sft import SftConfig
+    from finesight.train.settings import SftConfig
 
 Precision = Literal["fp32", "bf16"]
 

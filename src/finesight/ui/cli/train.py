@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -13,7 +14,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from finesight.data.merge.workload import PictureTokens
-    from finesight.train.sft import SftConfig
+    from finesight.train.settings import SftConfig
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -31,16 +32,22 @@ def _noun() -> None:
 @app.command()
 def sft(
     settings: Settings = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Any sample or picture that cannot be used is an error.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved config and stop.")] = False,
 ) -> None:
-    """Supervised fine-tuning: samples in, model folder out. A killed run goes on when started again."""
+    """Supervised fine-tuning: samples in, model folder out; alone, or on many processes under torchrun."""
     from finesight.train.sft import train_sft
 
     config = _config(settings)
     if dry_run:
         print(config.model_dump_json(indent=2))
         return
-    print(train_sft(config))
+    model = train_sft(config, resume, strict)
+    if os.environ.get("RANK", "0") == "0":
+        print(model)
 
 
 @app.command()
@@ -87,7 +94,7 @@ def estimate(
 
 def _config(settings: list[str] | None) -> SftConfig:
     from finesight.config import load_config
-    from finesight.train.sft import SftConfig
+    from finesight.train.settings import SftConfig
 
     arguments = settings or []
     if arguments and "=" not in arguments[0]:
@@ -112,7 +119,7 @@ def _pictures(config: SftConfig, shape: dict[str, int]) -> Iterator[PictureToken
     if shape.keys() - {"image_tokens"}:
         return pictures_of_shape(_checked(DataShape, shape))
     try:
-        samples, _ = read_folder(config.data)
+        samples = list(read_folder(config.data))
     except InputError as error:
         raise InputError(f"{error}; or describe the data: --questions and --images") from error
     return pictures_of_samples(samples, shape.get("image_tokens", IMAGE_TOKENS))

@@ -1,0 +1,100 @@
+"""Two processes of torchrun, gloo between them: the weights of one process, and no rank that waits for ever."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from finesight.model.load import load_model, save_model
+from finesight.train.settings import SftConfig
+from finesight.train.sft import train_sft
+from finesight.train.track import read_metrics
+
+PROGRAM = (
+    "import sys; from pathlib import Path; from finesight.train.settings import SftConfig;"
+    "from finesight.train.sft import train_sft;"
+    "train_sft(SftConfig.model_validate_json(Path(sys.argv[1]).read_text()), resume=True)"
+)
+
+
+def on_two(config: SftConfig, folder: Path) -> Path:
+    """Run a config on two processes; a hang ends the test by its time limit."""
+    (folder / "run.py").write_text(PROGRAM)
+    (folder / "config.json").write_text(config.model_dump_json())
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [*command, str(folder / "run.py"), str(folder / "config.json")],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return config.out / "model"
+
+
+def close(one: Path, other: Path) -> None:
+    a, b = (load_model(folder).family.state_dict() for folder in (one, other))
+    assert a.keys() == b.keys()
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=0, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "distribution"), [("qwen2_5_vl", "ddp"), ("qwen3_vl", "fsdp"), (None, "ddp")]
+)
+def test_two_ranks_train_the_weights_of_one(tiny, training_set, settings_for, tmp_path, kind, distribution):
+    """Five pictures a step, so that one rank has more to do, and a last step of each epoch with less."""
+    fields = {"steps": 5, "batch": 5, "learning_rate": 1e-4, "checkpoint_every": 2, "frozen": ("vision",)}
+    if kind:
+        save_model(tiny(kind), tmp_path / "base")
+        fields |= {"model": str(tmp_path / "base")}
+    else:
+        fields |= {"dense_steps": 2}
+    alone = train_sft(settings_for(training_set, tmp_path / "alone", **fields))
+    fields |= {"distribution": distribution, "eval_data": training_set, "eval_pictures": 3, "eval_every": 2}
+    together = on_two(settings_for(training_set, tmp_path / "two", **fields), tmp_path)
+    close(alone, together)
+    a, b = (read_metrics(tmp_path / name) for name in ("alone", "two"))
+    assert [r["step"] for r in b] == [1, 2, 3, 4, 5]
+    for mine, theirs in zip(a, b, strict=True):
+        for name in mine.keys() - {"seconds", "samples_per_s", "step"}:
+            assert mine[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-5), name
+
+
+def test_a_rank_without_a_picture_keeps_step_with_the_others(tiny, training_set, settings_for, tmp_path):
+    save_model(tiny("qwen2_5_vl"), tmp_path / "base")
+    fields = {"steps": 3, "batch": 1, "model": str(tmp_path / "base"), "learning_rate": 1e-4}
+    alone = train_sft(settings_for(training_set, tmp_path / "alone", **fields))
+    for distribution in ("ddp", "fsdp"):
+        config = settings_for(training_set, tmp_path / distribution, distribution=distribution, **fields)
+        close(alone, on_two(config, tmp_path))
+
+
+def test_a_sharded_run_goes_on_on_one_process_from_its_checkpoint(tiny, training_set, settings_for, tmp_path):
+    """And its folders are plain: transformers loads what was saved from shares."""
+    save_model(tiny("qwen2_5_vl"), tmp_path / "base")
+    fields = {"steps": 6, "model": str(tmp_path / "base"), "learning_rate": 1e-4, "checkpoint_every": 4}
+    whole = train_sft(settings_for(training_set, tmp_path / "whole", **fields))
+    config = settings_for(training_set, tmp_path / "two", distribution="fsdp", **fields)
+    stopping = "import finesight.train.parts as p; p.FrozenGuard.check = lambda self: sys.exit(7);"
+    (tmp_path / "run.py").write_text("import sys;" + stopping + PROGRAM)
+    (tmp_path / "config.json").write_text(config.model_dump_json())
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    subprocess.run(
+        [*command, str(tmp_path / "run.py"), str(tmp_path / "config.json")],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    checkpoint = tmp_path / "two" / "checkpoints" / "step-00000004"
+    assert load_file(checkpoint / "model" / "model.safetensors")
+    assert load_model(checkpoint / "model").family.model.config.model_type == "qwen2_5_vl"
+    close(whole, train_sft(config, resume=True))
