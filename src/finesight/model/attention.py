@@ -78,7 +78,7 @@ def attend_sdpa(
     """
     if attention_mask is not None and attention_mask.dtype == torch.int64:
         if forks is not None:
-            return _segments(module, query, key, value, forks, settings), None
+            return _segments(query, key, value, forks, settings), None
         attention_mask = visible(attention_mask[:, 0, 0], key.shape[2] - query.shape[2])
     out: Tensor = sdpa_attention_forward(module, query, key, value, attention_mask, **settings)[0]
     return out, None
@@ -109,38 +109,32 @@ def attend_flex(
     return out.transpose(1, 2).contiguous(), None
 
 
-def _segments(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, forks: Forks, settings: dict[str, Any]
-) -> Tensor:
-    """(B, L, H, D) by one causal pass over the roots and one of all segments over what they see."""
-    batch, heads, length, width = query.shape
-    roots = [_columns(x, forks.roots) for x in (query, key, value)]
-    out: Tensor = sdpa_attention_forward(module, *roots, None, **settings | {"is_causal": True})[0]
-    results = out.flatten(0, 1).flatten(1)
-    if len(forks.root):
-        keys, values = (
-            torch.cat([_of_root(stem, forks.root), _columns(x, forks.near)], dim=2)
-            for stem, x in zip(roots[1:], (key, value), strict=True)
-        )
-        asking = _columns(query, forks.queries)
-        out = sdpa_attention_forward(module, asking, keys, values, forks.mask, **settings)[0]
-        results = torch.cat([results, out.flatten(0, 1).flatten(1)])
-    return F.embedding(forks.take, results).view(batch, length, heads, width)
+def _segments(query: Tensor, key: Tensor, value: Tensor, forks: Forks, settings: dict[str, Any]) -> Tensor:
+    """(B, L, H, D): every segment over those above it and itself.
 
-
-def _of_root(stem: Tensor, root: Tensor) -> Tensor:
-    """(M, H, P, D) keys or values of roots to those of each segment's root, (N, H, P, D)."""
-    return F.embedding(root, stem.reshape(len(stem), -1)).view(-1, *stem.shape[1:])
-
-
-def _columns(x: Tensor, columns: Tensor) -> Tensor:
-    """(B, H, L, D) and (N, C) column numbers over the batch to (N, H, C, D).
-
-    The lookup is that of embeddings, whose gradient is summed in the same order on every run.
+    Rows are split and joined as a whole, so gradients are summed in the same order on every run.
     """
-    _, heads, _, width = x.shape
-    table = x.transpose(1, 2).reshape(-1, heads * width)
-    return F.embedding(columns, table).view(*columns.shape, heads, width).transpose(1, 2)
+    rows = []
+    for number, row in enumerate(forks.rows):
+        lengths = [segment.length for segment in row]
+        lengths.append(query.shape[2] - sum(lengths))
+        asking, keys, values = (x[number : number + 1].split(lengths, dim=2) for x in (query, key, value))
+        results = [
+            F.scaled_dot_product_attention(
+                asking[n],
+                torch.cat([keys[m] for m in (*segment.above, n)], dim=2),
+                torch.cat([values[m] for m in (*segment.above, n)], dim=2),
+                attn_mask=segment.mask,
+                is_causal=segment.mask is None,
+                dropout_p=settings.get("dropout", 0.0),
+                scale=settings.get("scaling"),
+                enable_gqa=query.shape[1] != key.shape[1],
+            )
+            for n, segment in enumerate(row)
+        ]
+        # What padding says is heard by nobody.
+        rows.append(torch.cat([*results, asking[-1]], dim=2))
+    return torch.cat(rows).transpose(1, 2)
 
 
 @cache

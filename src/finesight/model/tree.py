@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from finesight.model.forks import Forks, plan_forks
+from finesight.model.forks import Forks, Segment, segment
 
 FOREVER = torch.iinfo(torch.int64).max
 
@@ -97,15 +97,14 @@ class _Answer(NamedTuple):
 class _Row:
     """Trees end to end while they are laid out: per token its id, its place in a row of its own, its `until`.
 
-    roots: first column and column behind the last one of each prefix; segments: number of the root, first
-    column and column behind the last one of each segment behind it.
+    roots: first column and column behind the last one of each prefix; segments: with the prefixes among them.
     """
 
     ids: list[int] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     until: list[int] = field(default_factory=list)
     roots: list[tuple[int, int]] = field(default_factory=list)
-    segments: list[tuple[int, int, int]] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
     answers: list[_Answer] = field(default_factory=list)
 
     def plant(self, tree: Tree) -> None:
@@ -115,24 +114,34 @@ class _Row:
         self.places += [0] * length  # those of a picture are no running numbers: see _positions
         self.until += [start + tree.length] * length
         self.roots.append((start, start + length))
+        root = self._add(length, ())
         following = int(tree.positions.max()) + 1
         for branch in tree.branches:
-            self.hang(branch, start + length - 1, following)
+            self.hang(branch, start + length - 1, following, root)
 
-    def hang(self, branch: Branch, before: int, place: int) -> None:
-        """Lay out a branch behind the token of column `before`; its own first token stands at `place`."""
+    def hang(self, branch: Branch, before: int, place: int, above: tuple[int, ...]) -> None:
+        """Lay out a branch behind the token of column `before` and the segments `above` it.
+
+        Its own first token stands at `place`.
+        """
         start, length = len(self.ids), len(branch.ids)
         self.ids += branch.ids
         self.places += range(place, place + length)
         self.until += [start + branch.length] * length
         if length:
-            self.segments.append((len(self.roots) - 1, start, start + length))
+            above = self._add(length, above)
         predictors = [before, *range(start, start + length)]
         if branch.answer_from < length:
             pairs = list(zip(predictors, branch.ids, strict=False))
             self.answers.append(_Answer(len(self.roots) - 1, pairs[branch.answer_from :]))
         for fork in branch.forks:
-            self.hang(fork, predictors[-1], place + length)
+            self.hang(fork, predictors[-1], place + length, above)
+
+    def _add(self, length: int, above: tuple[int, ...]) -> tuple[int, ...]:
+        """Add a segment; returns what is above those that hang behind it."""
+        seen = sum(self.segments[number].length for number in above)
+        self.segments.append(segment(length, above, seen))
+        return (*above, len(self.segments) - 1)
 
 
 def lay_out(rows: Sequence[Sequence[Tree]], padding_id: int = 0) -> Layout:
@@ -156,8 +165,6 @@ def lay_out(rows: Sequence[Sequence[Tree]], padding_id: int = 0) -> Layout:
     # Padding is seen by itself only: a row of attention without anything to see would be NaN.
     until = torch.where(columns < lengths[:, None], until, columns + 1)
     first = list(accumulate((len(row.roots) for row in laid), initial=0))
-    roots = [(b, *root) for b, row in enumerate(laid) for root in row.roots]
-    segments = [(first[b] + root, *ends) for b, row in enumerate(laid) for root, *ends in row.segments]
     answers = [(b, answer) for b, row in enumerate(laid) for answer in row.answers]
     predicted = [
         (b, column, target, n, first[b] + answer.tree)
@@ -169,7 +176,7 @@ def lay_out(rows: Sequence[Sequence[Tree]], padding_id: int = 0) -> Layout:
         ids,
         _positions(rows, laid, ids.shape[1]),
         until,
-        plan_forks(until, torch.tensor(roots), torch.tensor(segments, dtype=torch.long).reshape(-1, 3)),
+        Forks(tuple(tuple(row.segments) for row in laid)),
         told[:2],
         *told[2:],
     )
