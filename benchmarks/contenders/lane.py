@@ -131,20 +131,33 @@ class Lane:
         self._process.join(30)
 
 
-def apart(act: Callable[..., None], *args: Any) -> None:
-    """Call a function in a process of its own; SystemExit where it fails."""
-    process = get_context("spawn").Process(target=act, args=args)
+def apart(act: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns, called in a process of its own; SystemExit where it fails."""
+    context = get_context("spawn")
+    pipe, theirs = context.Pipe()
+    process = context.Process(target=_call, args=(theirs, act, arguments))
     process.start()
-    process.join()
-    if process.exitcode:
-        raise SystemExit(f"{act.__name__} failed, see above")
+    theirs.close()
+    try:
+        return pipe.recv()
+    except EOFError:
+        raise SystemExit(f"{act.__name__} failed, see above") from None
+    finally:
+        process.join()
+
+
+def _call(pipe: Connection, act: Callable[..., Any], arguments: tuple) -> None:
+    pipe.send(act(*arguments))
 
 
 def _run(train: Callable[[Job, Track], None], job: Job, pipe: Connection) -> None:
     os.dup2(2, 1)  # stdout is for the result alone
     os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
+    import transformers
 
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     torch.set_num_threads(job.threads)
     train(job, Track(pipe))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from contenders.data import CELL
+import transformers
 from transformers import AutoConfig, AutoModelForImageTextToText
 
+from contenders.data import CELL
 from finesight.model.coordinates import Coordinates
 from finesight.model.load import ModelDescription, assemble, save_model
 from finesight.model.nano.tokenizer import train_tokenizer
@@ -15,8 +16,8 @@ from finesight.model.vision import ResizePolicy
 from finesight.train.examples import read_folder
 
 
-def build_model(data: Path, out: Path, width: int, image_tokens: int, seed: int) -> None:
-    """Vision 6 x `width`, text 4 x `width`, vocabulary of the data's own words; written to `out`."""
+def build_model(data: Path, out: Path, width: int, image_tokens: int, seed: int) -> int:
+    """Write one to `out`: vision 6 x `width`, text 4 x `width`, the data's own words. Returns its parameters."""
     samples, _ = read_folder(data)
     tokenizer = train_tokenizer((text for s in samples for text in (s.question, s.answer)), 4096)
     ids = tokenizer.convert_tokens_to_ids
@@ -49,6 +50,7 @@ def build_model(data: Path, out: Path, width: int, image_tokens: int, seed: int)
         vision_start_token_id=ids("<|vision_start|>"),
         vision_end_token_id=ids("<|vision_end|>"),
     )
+    transformers.logging.disable_progress_bar()
     torch.manual_seed(seed)
     model = AutoModelForImageTextToText.from_config(config)
     for parameter in model.parameters():
@@ -59,3 +61,4 @@ def build_model(data: Path, out: Path, width: int, image_tokens: int, seed: int)
     policy = ResizePolicy(min_pixels=56 * 56, max_pixels=image_tokens * CELL * CELL)
     description = ModelDescription(name="tiny", coordinates=Coordinates.THOUSANDTHS, policy=policy)
     save_model(assemble(model, tokenizer, description), out)
+    return sum(p.numel() for p in model.parameters())

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from contenders.lane import Job, Seconds, Track
 from torch import Tensor
 
+from contenders.lane import Job, Seconds, Track
 from finesight.data.folder import image_path
 from finesight.data.images import load_picture
 from finesight.data.merge.merging import Caps, merge
@@ -71,9 +71,7 @@ def train_ours(job: Job, track: Track) -> None:
         track.finish(total, norm, preparing)
 
 
-def losses(
-    model: LoadedModel, features: Sequence[ImageFeatures], branches: Sequence[list[Branch]]
-) -> Tensor:
+def losses(model: LoadedModel, features: Sequence[ImageFeatures], branches: Sequence[list[Branch]]) -> Tensor:
     """The loss of every answer token of a batch of trees: all of the model's interfaces that are measured."""
     prefixes = [model.prefix(f) for f in features]
     trees = [
@@ -95,19 +93,21 @@ def make_groups(contender: str, samples: Sequence[Sample], folder: Path) -> list
     return [Group(image_path(folder, group[0].image), group) for group in found]
 
 
-def count_tokens(job: Job, track: Track) -> None:
-    """Send the tokens of all sequences, and those of answers, as rows, merged and as trees."""
-    model, (samples, _) = load_model(job.model), read_folder(job.data)
+def count_tokens(data: Path, folder: Path) -> dict[str, dict[str, int]]:
+    """Sequences, tokens and answer tokens of the data as rows, merged and as trees; nothing is padded here."""
+    model, (samples, _) = load_model(folder), read_folder(data)
     counts = {}
     for contender in ("rows", "merge", "tree"):
-        groups = make_groups(contender, samples, job.data)
+        groups = make_groups(contender, samples, data)
         places = int(model.images(load_picture(groups[0].path)).grid.prod()) // 4
         prefix = len(model.chat.prefix(places))
-        tokens = sum(prefix + sum(b.length for b in make_branches(model, g.samples)) for g in groups)
-        answers = sum(_answer_tokens(model, g) for g in groups)
-        counts[contender] = {"tokens": tokens, "answers": answers, "sequences": len(groups), "image": places}
-    weights = sum(p.numel() for p in model.family.parameters())
-    track.pipe.send(counts | {"parameters": weights})
+        counts[contender] = {
+            "sequences": len(groups),
+            "image_tokens": places,
+            "tokens": sum(prefix + sum(b.length for b in make_branches(model, g.samples)) for g in groups),
+            "answer_tokens": sum(_answer_tokens(model, g) for g in groups),
+        }
+    return counts
 
 
 def _prepare(model: LoadedModel, groups: Sequence[Group], pixels: bool = True) -> Ready:

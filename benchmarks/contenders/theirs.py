@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from typing import Any
 
 import torch
-from contenders.lane import Job, Track
 from datasets import Dataset, Image
-from transformers import AutoModelForImageTextToText, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForImageTextToText, AutoTokenizer, PrinterCallback, TrainerCallback
 from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProcessor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from trl import SFTConfig, SFTTrainer
 
+from contenders.lane import Job, Track
 from finesight.data.folder import image_path
 from finesight.schema.sample import Sample
 from finesight.train.examples import read_folder
@@ -75,6 +76,8 @@ def train_trl(job: Job, track: Track) -> None:
     samples.sort(key=lambda s: len(s.question) + len(s.answer))
     rows = [_row(job, tokenizer, sample) for sample in samples]
     reporter = Reporter(track)
+    # TRL has to name the option that its default turns on, and that name is old to transformers.
+    warnings.filterwarnings("ignore", "`gradient_checkpointing` is deprecated")
     with tempfile.TemporaryDirectory() as scratch:
         trainer = Trainer(
             model=model,
@@ -84,6 +87,10 @@ def train_trl(job: Job, track: Track) -> None:
             callbacks=[reporter],
         )
         reporter.trainer = trainer
+        trainer.remove_callback(PrinterCallback)
+        # transformers marks Qwen2.5-VL so that it averages the means of micro-batches, however many answer tokens
+        # they have; so told, TRL's loss is the mean over all answer tokens of the step, as it is for the others.
+        trainer.model_accepts_loss_kwargs = True
         track.watch(model)
         if track.wait():
             trainer.train()
