@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import sys
 import tempfile
@@ -125,7 +126,8 @@ def figures(
         "peak_mb": max(s.peak for s in steps),
         "training_mb": max(s.peak for s in steps) - first.before,
         "first_loss": first.loss,
-        "first_gradient_norm": first.norm,
+        "first_gradient_norm": math.hypot(*first.norms.values()),
+        "first_gradient_norms": first.norms,
     }
 
 
@@ -136,10 +138,7 @@ def verdict(found: dict[str, dict[str, Any]], counts: dict[str, dict[str, int]])
         both = slow in found and fast in found
         return {s: found[slow][f"{s}_ms"] / found[fast][f"{s}_ms"] if both else None for s in SPEEDS}
 
-    def apart_by(field: str) -> float:
-        values = [f[field] for name, f in found.items() if name != "merge"]
-        return (max(values) - min(values)) / max(values) if values else 0.0
-
+    equal = [f for name, f in found.items() if name != "merge"]
     ideal = counts["rows"]["tokens"] / counts["tree"]["tokens"]
     against = {name: speedups(name, "tree") for name in ("trl", "rows", "merge")}
     decoder = speedups("rows-kept", "tree-kept")
@@ -151,10 +150,22 @@ def verdict(found: dict[str, dict[str, Any]], counts: dict[str, dict[str, int]])
         "fraction_of_ideal": rows and rows / ideal,
         "decoder_speedup_vs_rows": decoder["step_cpu"],
         "decoder_fraction_of_ideal": decoder["step_cpu"] and decoder["step_cpu"] / ideal,
-        "loss_difference": apart_by("first_loss"),
-        "gradient_difference": apart_by("first_gradient_norm"),
+        "loss_difference": _apart([f["first_loss"] for f in equal]),
+        "gradient_difference": _gradients_apart(equal),
         "speedups": against | {"rows-kept over tree-kept": decoder},
     }
+
+
+def _gradients_apart(found: list[dict[str, Any]]) -> float:
+    """The largest relative difference of the gradient of any weight, but for those that hardly have one."""
+    floor = 1e-3 * max((f["first_gradient_norm"] for f in found), default=0.0)
+    weights = found[0]["first_gradient_norms"] if found else {}
+    return max((_apart([f["first_gradient_norms"][w] for f in found], floor) for w in weights), default=0.0)
+
+
+def _apart(values: list[float], floor: float = 0.0) -> float:
+    """How far the values are apart, relative to the largest of them, or to `floor`."""
+    return (max(values) - min(values)) / max(*values, floor, 1e-12) if values else 0.0
 
 
 def show(report: dict[str, Any]) -> None:

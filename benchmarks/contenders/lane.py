@@ -44,7 +44,8 @@ class Step(NamedTuple):
 
     step: forward, backward, optimiser. whole: with reading, resizing and tokenising. pictures: that passed the
     vision tower. columns: of the sequences the decoder computed, padding included. loss: mean over answer
-    tokens. norm: of the gradient, in the first step only. peak, before: megabytes at most, and before training.
+    tokens. norms: of the gradient of each weight, in the first step only. peak, before: megabytes at most, and
+    before training.
     """
 
     step: Seconds
@@ -52,7 +53,7 @@ class Step(NamedTuple):
     pictures: int
     columns: int
     loss: float
-    norm: float | None
+    norms: dict[str, float] | None
     peak: float
     before: float
 
@@ -84,15 +85,21 @@ class Track:
     def start(self) -> None:
         self._step = Seconds.now()
 
-    def finish(self, loss: float, norm: float | None, prepared: Seconds | None = None) -> None:
+    def finish(self, loss: float, norms: dict[str, float] | None, prepared: Seconds | None = None) -> None:
         """Report a step. `prepared`: what getting its inputs took, where that lies between its parts."""
         end = Seconds.now()
         step = end.since(self._step)
         if prepared:
             step = step.since(prepared)
         whole = end.since(self._whole)
-        self.pipe.send(Step(step, whole, self.pictures, self.columns, loss, norm, _peak(), self.before))
+        self.pipe.send(Step(step, whole, self.pictures, self.columns, loss, norms, _peak(), self.before))
         self.pictures, self.columns, self.first = 0, 0, False
+
+    def gradients(self, model: Any) -> dict[str, float] | None:
+        """The norm of the gradient of each trained weight in the first step; later it would cost time."""
+        if not self.first:
+            return None
+        return {n: p.grad.norm().item() for n, p in model.named_parameters() if p.grad is not None}
 
     def _seen(self, _module: Any, args: tuple, kwargs: dict, _out: Any) -> None:
         self.pictures += len(kwargs["grid_thw"] if "grid_thw" in kwargs else args[1])

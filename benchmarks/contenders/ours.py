@@ -65,10 +65,10 @@ def train_ours(job: Job, track: Track) -> None:
             loss = losses(model, features, ready.branches).sum() / answer_tokens
             loss.backward()
             total += loss.item()
-        norm = torch.nn.utils.get_total_norm([p.grad for p in trained]).item() if track.first else None
+        norms = track.gradients(model.family.model)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        track.finish(total, norm, preparing)
+        track.finish(total, norms, preparing)
 
 
 def losses(model: LoadedModel, features: Sequence[ImageFeatures], branches: Sequence[list[Branch]]) -> Tensor:

@@ -49,17 +49,16 @@ class Reporter(TrainerCallback):
     def __init__(self, track: Track) -> None:
         self.track = track
         self.trainer: Trainer | None = None
-        self.norm: float | None = None
+        self.norms: dict[str, float] | None = None
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         self.track.start()
 
     def on_pre_optimizer_step(self, _args: Any, _state: Any, _control: Any, model: Any, **_: Any) -> None:
-        grads = [p.grad for p in model.parameters() if p.grad is not None]
-        self.norm = torch.nn.utils.get_total_norm(grads).item() if self.track.first else None
+        self.norms = self.track.gradients(model)
 
     def on_step_end(self, _args: Any, _state: Any, control: Any, **_: Any) -> None:
-        self.track.finish(self.trainer.seen, self.norm)
+        self.track.finish(self.trainer.seen, self.norms)
         self.trainer.seen = 0.0
         control.should_training_stop = not self.track.wait()
 
