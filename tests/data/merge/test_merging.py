@@ -14,7 +14,20 @@ from finesight.schema.box import Box
 from finesight.schema.sample import Sample, Subclass
 from finesight.text.merged import numbered
 
-FORM = ["1. ", "2. x", "12. ", "3) y", "   ", " ", "", "\t1. ", "For each question: z", "é猫🐈", "a\r", "\u2028b"]
+FORM = [
+    "1. ",
+    "2. x",
+    "12. ",
+    "3) y",
+    "   ",
+    " ",
+    "",
+    "\t1. ",
+    "For each question: z",
+    "é猫🐈",
+    "a\r",
+    "\u2028b",
+]
 line = st.sampled_from(FORM) | st.text(max_size=12)
 text = st.lists(line, max_size=4).map("\n".join)
 samples = st.lists(
