@@ -52,7 +52,8 @@ class MergeReport(BaseModel):
     """What was read and written, and the work of one epoch in each layout.
 
     samples: written. alone: questions with more tokens than the cap. pictures: in the data; measured: those
-    whose size was read from their file. workloads: empty where samples were put back.
+    whose size was read from their file; unmeasured: why it could not be of others, where there are files at
+    all. workloads: empty where samples were put back.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +63,7 @@ class MergeReport(BaseModel):
     alone: int
     pictures: int
     measured: int
+    unmeasured: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...]
     workloads: dict[Layout, Workload]
 
@@ -122,6 +124,7 @@ class _Tally:
         self._folder, self._counting, self._caps = folder, counting, caps
         self.workloads = workloads((), counting.chat)
         self._alone = self._pictures = self._measured = 0
+        self._unmeasured: list[str] = []
 
     def merged(self, picture: Sequence[Placed]) -> list[Sample]:
         """The samples of a picture merged, and both forms counted."""
@@ -148,6 +151,7 @@ class _Tally:
             alone=self._alone,
             pictures=self._pictures,
             measured=self._measured,
+            unmeasured=tuple(self._unmeasured),
             skipped=tuple(skipped),
             workloads=self.workloads if self._pictures else {},
         )
@@ -156,7 +160,8 @@ class _Tally:
         if self._counting.picture:
             try:
                 width, height = picture_size(image_path(self._folder, image))
-            except InputError:
+            except InputError as error:
+                self._unmeasured.append(str(error))
                 return self._counting.unknown_picture
             self._measured += 1
             return self._counting.picture(width, height)

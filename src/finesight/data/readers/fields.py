@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from finesight.data.readers.reading import BadRecord
@@ -18,12 +19,22 @@ from finesight.schema.taxonomy import (
 LARGEST = 1e15
 """Bound of every number read; whole numbers below it are exact as floats too."""
 
+# JSON may hold half of a surrogate pair as an escape; no file of UTF-8 can hold it again.
+_HALF = re.compile("[\ud800-\udfff]")
+
 
 def text(record: dict[str, Any], name: str, default: str | None = None) -> str:
     """The string at `name`; BadRecord where it is missing without a default, or something else."""
     value = record.get(name, default)
     if not isinstance(value, str):
         raise BadRecord(f"{name}: {_complaint(record, name, 'a string')}")
+    return storable(value, name)
+
+
+def storable(value: str, name: str) -> str:
+    """The string; BadRecord where UTF-8 has no form of it."""
+    if _HALF.search(value):
+        raise BadRecord(f"{name}: half of a surrogate pair, which is no character")
     return value
 
 
@@ -49,7 +60,7 @@ def strings(record: dict[str, Any], name: str) -> tuple[str, ...]:
     value = record.get(name)
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise BadRecord(f"{name}: {_complaint(record, name, 'a list of strings')}")
-    return tuple(value)
+    return tuple(storable(item, name) for item in value)
 
 
 def records(record: dict[str, Any], name: str) -> list[dict[str, Any]]:

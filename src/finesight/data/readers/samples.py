@@ -123,7 +123,7 @@ def _sample(record: dict[str, Any], default_id: str, subclass: Subclass | None) 
     if named is not None and named not in list(Subclass):
         raise BadRecord(f"subclass: {named!r} is none of the nine")
     return Sample(
-        id=str(record.get("id", default_id)),
+        id=fields.storable(str(record.get("id", default_id)), "id"),
         image=fields.text(record, "image"),
         subclass=subclass or (Subclass(named) if named else infer_subclass(question, answer)),
         question=question,

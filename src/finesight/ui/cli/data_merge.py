@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from finesight.schema.workload import Layout, Workload
 
 SHOWN = 10
-"""Reasons for skipped records written out; `--json` has them all."""
+"""Reasons for skipped records, and for pictures without a size, written out; `--json` has them all."""
 
 _ROWS = {
     "sequences": "sequences",
@@ -77,14 +77,19 @@ def merge_(
     columns = SpinnerColumn(), TextColumn("{task.description} {task.completed}"), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True)) as bar:
         report = merge_folder(data, out, mode.value, counting, caps, _watcher(bar))
-    for skipped in report.skipped[:SHOWN]:
-        print(f"skipped: {skipped}", file=sys.stderr)
-    if len(report.skipped) > SHOWN:
-        print(f"... and {len(report.skipped) - SHOWN} more; --json has them all", file=sys.stderr)
+    _complain("skipped", report.skipped)
+    _complain("size unknown", report.unmeasured)
     if as_json:
         typer.echo(json.dumps(_record(report, tokenizer, image_tokens)))
     else:
         _show(report, tokenizer, image_tokens)
+
+
+def _complain(title: str, complaints: Sequence[object]) -> None:
+    for complaint in complaints[:SHOWN]:
+        print(f"{title}: {complaint}", file=sys.stderr)
+    if len(complaints) > SHOWN:
+        print(f"... and {len(complaints) - SHOWN} more; --json has them all", file=sys.stderr)
 
 
 def _counter(tokenizer: str) -> Callable[[list[str]], list[int]]:
