@@ -18,7 +18,7 @@ from finesight.train.examples import read_folder
 
 def build_model(data: Path, out: Path, width: int, image_tokens: int, seed: int) -> int:
     """Write one to `out`: vision 6 x `width`, text 4 x `width`, the data's own words. Returns its parameters."""
-    samples, _ = read_folder(data)
+    samples = list(read_folder(data))
     tokenizer = train_tokenizer((text for s in samples for text in (s.question, s.answer)), 4096)
     ids = tokenizer.convert_tokens_to_ids
     config = AutoConfig.for_model(

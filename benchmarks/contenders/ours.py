@@ -20,7 +20,7 @@ from finesight.model.load import LoadedModel, load_model
 from finesight.model.tree import Branch, Tree, lay_out
 from finesight.model.vision import VisionInput
 from finesight.schema.sample import Sample, Subclass
-from finesight.train.examples import make_branches, read_folder
+from finesight.train.examples import read_folder
 from finesight.train.loss import answer_loss
 
 KEPT = "-kept"
@@ -48,7 +48,7 @@ def train_ours(job: Job, track: Track) -> None:
     model.family.train()
     trained = [p for p in model.family.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=job.learning_rate, weight_decay=0.0, fused=True)
-    groups = make_groups(job.contender.removesuffix(KEPT), read_folder(job.data)[0], job.data)
+    groups = make_groups(job.contender.removesuffix(KEPT), list(read_folder(job.data)), job.data)
     batches = [groups[i : i + job.batch] for i in range(0, len(groups), job.batch)]
     answer_tokens = sum(_answer_tokens(model, g) for g in groups)
     kept = [_look(model, _prepare(model, b)) for b in batches] if job.contender.endswith(KEPT) else None
@@ -75,10 +75,10 @@ def losses(model: LoadedModel, features: Sequence[ImageFeatures], branches: Sequ
     """The loss of every answer token of a batch of trees: all of the model's interfaces that are measured."""
     prefixes = [model.prefix(f) for f in features]
     trees = [
-        Tree(prefix, model.family.prefix_positions(prefix, f.grid), behind)
+        Tree(prefix, model.family.prefix_positions(prefix, [f.grid]), behind)
         for prefix, f, behind in zip(prefixes, features, branches, strict=True)
     ]
-    return model.family(lay_out(trees), features, read=answer_loss).read
+    return model.family(lay_out([trees]), features, read=answer_loss).read
 
 
 def make_groups(contender: str, samples: Sequence[Sample], folder: Path) -> list[Group]:
@@ -95,7 +95,7 @@ def make_groups(contender: str, samples: Sequence[Sample], folder: Path) -> list
 
 def count_tokens(data: Path, folder: Path) -> dict[str, dict[str, int]]:
     """Sequences, tokens and answer tokens of the data as rows, merged and as trees; nothing is padded here."""
-    model, (samples, _) = load_model(folder), read_folder(data)
+    model, samples = load_model(folder), list(read_folder(data))
     counts = {}
     for contender in ("rows", "merge", "tree"):
         groups = make_groups(contender, samples, data)
@@ -108,6 +108,12 @@ def count_tokens(data: Path, folder: Path) -> dict[str, dict[str, int]]:
             "answer_tokens": sum(_answer_tokens(model, g) for g in groups),
         }
     return counts
+
+
+def make_branches(model: LoadedModel, samples: Sequence[Sample]) -> list[Branch]:
+    """Tokens of each question and its answer."""
+    asked, answered = model.ask([s.question for s in samples]), model.answer([s.answer for s in samples])
+    return [Branch([*ask, *answer], len(ask)) for ask, answer in zip(asked, answered, strict=True)]
 
 
 def _prepare(model: LoadedModel, groups: Sequence[Group], pixels: bool = True) -> Ready:

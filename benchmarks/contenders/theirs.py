@@ -71,7 +71,7 @@ def train_trl(job: Job, track: Track) -> None:
         job.model, dtype=torch.float32, attn_implementation="sdpa"
     )
     model.model.visual.requires_grad_(False)
-    samples, _ = read_folder(job.data)
+    samples = list(read_folder(job.data))
     samples.sort(key=lambda s: len(s.question) + len(s.answer))
     rows = [_row(job, tokenizer, sample) for sample in samples]
     reporter = Reporter(track)

@@ -40,7 +40,7 @@ def test_a_closing_line_they_share_is_said_once_and_comes_back_to_each(questions
     closed = [f"?{question}\n{closing}" for question in questions]
     prompt = merged_question(closed)
     assert single_questions(prompt) == tuple(closed)
-    if closing:
+    if closing and not any("For each question" in question for question in questions):
         assert prompt.endswith(f"\nFor each question: {closing}")
         assert (
             len(prompt)

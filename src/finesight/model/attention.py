@@ -118,7 +118,9 @@ def _segments(query: Tensor, key: Tensor, value: Tensor, forks: Forks, settings:
     for number, row in enumerate(forks.rows):
         lengths = [segment.length for segment in row]
         lengths.append(query.shape[2] - sum(lengths))
-        asking, keys, values = (x[number : number + 1].split(lengths, dim=2) for x in (query, key, value))
+        asking, keys, values = (
+            torch.split(x[number : number + 1], lengths, dim=2) for x in (query, key, value)
+        )
         results = [
             F.scaled_dot_product_attention(
                 asking[n],
