@@ -213,6 +213,7 @@ def save_model(loaded: LoadedModel, folder: Path, weights: Mapping[str, torch.Te
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
+    transformers.logging.disable_progress_bar()
     loaded.family.model.save_pretrained(part, state_dict=None if weights is None else dict(weights))
     loaded.tokenizer.save_pretrained(part)
     (part / DESCRIPTION_FILE).write_text(

@@ -17,15 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import BaseModel, ConfigDict
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
-    get_optimizer_state_dict,
     set_model_state_dict,
-    set_optimizer_state_dict,
 )
 from torch.distributed.checkpoint.state_dict_loader import load as load_shares
 from torch.distributed.checkpoint.state_dict_saver import save as save_shares
@@ -101,19 +101,23 @@ class Checkpoints:
         self._ranks.wait()
 
     def load(self, folder: Path, module: nn.Module, optimizer: Optimizer) -> Progress:
-        """Put a checkpoint into the model and the optimiser.
+        """Put a checkpoint into the model and its AdamW.
 
         Raises:
             InputError: it does not fit the model (another size) or is damaged.
         """
         try:
             progress = Progress.model_validate_json((folder / "progress.json").read_text(encoding="utf-8"))
+            there = FileSystemReader(folder / "state").read_metadata().state_dict_metadata
+            for parameter in _trained(module).values():
+                optimizer.state[parameter] = _at_rest(parameter)
             state = _state(module, optimizer)
+            # A weight that had no gradient yet has no state.
+            state["optimizer"] = {n: t for n, t in state["optimizer"].items() if f"optimizer.{n}" in there}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 load_shares(state, checkpoint_id=folder / "state")
             set_model_state_dict(module, state["model"], options=StateDictOptions(strict=False))
-            set_optimizer_state_dict(module, optimizer, state["optimizer"])
         except (OSError, RuntimeError, KeyError, ValueError, EOFError, CheckpointException) as error:
             raise _damaged(folder, error) from error
         return progress
@@ -142,10 +146,26 @@ def whole_weights(module: nn.Module, trained_only: bool = False) -> dict[str, An
     return get_model_state_dict(module, options=options)
 
 
-def _state(module: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
+def _state(module: nn.Module, optimizer: Optimizer) -> dict[str, dict[str, Any]]:
+    """Trained weights and buffers, and what the optimiser knows of each weight, by name."""
+    known = {
+        f"{name}/{number}": tensor
+        for name, parameter in _trained(module).items()
+        for number, tensor in optimizer.state.get(parameter, {}).items()
+    }
+    return {"model": get_model_state_dict(module, options=_TRAINED), "optimizer": known}
+
+
+def _trained(module: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: p for name, p in module.named_parameters() if p.requires_grad}
+
+
+def _at_rest(parameter: nn.Parameter) -> dict[str, Tensor]:
+    """The state of AdamW before a first step."""
     return {
-        "model": get_model_state_dict(module, options=_TRAINED),
-        "optimizer": get_optimizer_state_dict(module, optimizer),
+        "step": torch.zeros(()),
+        "exp_avg": torch.zeros_like(parameter),
+        "exp_avg_sq": torch.zeros_like(parameter),
     }
 
 

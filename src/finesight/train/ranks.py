@@ -6,6 +6,7 @@ writes. Nothing here waits for a rank that may have nothing to do, as all have e
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -133,7 +134,8 @@ class Ranks:
     def begin_tracking(self, name: str, settings: Mapping[str, Any]) -> None:
         """Tell the trackers what run this is; no effect without trackers."""
         if self._accelerator.log_with:
-            self._accelerator.init_trackers(name, config=dict(settings))
+            plain = {k: v if isinstance(v, str | int | float) else json.dumps(v) for k, v in settings.items()}
+            self._accelerator.init_trackers(name, config=plain)
 
     def track(self, step: int, numbers: Mapping[str, float]) -> None:
         if self._accelerator.log_with:

@@ -56,7 +56,7 @@ def train_sft(config: SftConfig, resume: bool = False, strict: bool = False) -> 
     progress = learn(session)
     if config.patience and progress.best not in (None, progress.step):
         best = session.checkpoints.of(progress.best or 0)
-        session.checkpoints.load(best, session.learner.module, session.optimizer)
+        session.checkpoints.load(best, session.learner.model.family, session.optimizer)
     session.guard.check()
     session.saver.finish(target)
     session.checkpoints.clear()
@@ -107,7 +107,7 @@ def learn(session: Session) -> Progress:
     """Every step that is left, from the last checkpoint on; returns how far the run came."""
     config, learner, optimizer = session.config, session.learner, session.optimizer
     last = session.checkpoints.last()
-    progress = session.checkpoints.load(last, learner.module, optimizer) if last else Progress()
+    progress = session.checkpoints.load(last, learner.model.family, optimizer) if last else Progress()
     learner.module.train()
     with Track(config.out, "training", config.steps or 0, progress.step, session.ranks) as track:
         for step, draws, coming in _plan(config, learner.data, progress.step):
@@ -129,7 +129,7 @@ def learn(session: Session) -> Progress:
                 progress = progress.evaluated(evaluation.loss)
             best = config.patience > 0 and progress.best == step
             if best or (step % config.checkpoint_every == 0 and step != config.steps):
-                session.checkpoints.save(progress, learner.module, optimizer, session.saver.checkpoint)
+                session.checkpoints.save(progress, learner.model.family, optimizer, session.saver.checkpoint)
     return progress
 
 
