@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from finesight.model.head import CHUNK_LOGITS
 from finesight.train.estimate.published import find_size
 from finesight.train.estimate.size import ModelSize
 
@@ -91,9 +92,15 @@ def size_of(config: SftConfig) -> ModelSize:
 def recipe_of(config: SftConfig, size: ModelSize, gpus: int) -> Recipe:
     """The recipe of `train sft`, its pictures and its weights shared out among GPUs."""
     return Recipe(
-        # Behind nano's trunk there is an encoder, which learns with the decoder; other towers are frozen.
-        train_vision=not size.vision.trained_stem,
-        precision="fp32",
+        # Behind nano's trunk there is an encoder, which learns with the decoder. Elsewhere a tower of which one part
+        # is trained is counted as trained: a projector alone is too small a part of it to matter.
+        train_vision=not (config.lora or {"vision", "projector"} <= set(config.frozen)),
+        lora_rank=config.lora.rank if config.lora else 0,
+        precision=config.precision,
+        gradient_checkpointing=config.gradient_checkpointing,
+        # Logits stand there a chunk at a time (see model/head).
+        head_chunk=max(1, CHUNK_LOGITS // size.vocabulary),
         sequences=-(-config.batch // gpus),
-        shards=gpus,
+        token_budget=config.tokens_per_pass,
+        shards=gpus if config.distribution == "fsdp" else 1,
     )
