@@ -203,10 +203,10 @@ def test_without_any_usable_sample_nothing_is_written(tmp_path):
     assert not list((tmp_path / "out").rglob("*.json"))
 
 
-@pytest.mark.parametrize(("layout", "why"), [("merge", "is merged already"), ("tree", "is merged already")])
-def test_what_is_merged_already_is_refused_with_its_file(tmp_path, layout, why):
+@pytest.mark.parametrize("layout", ["merge", "tree"])
+def test_what_is_merged_already_is_refused_with_its_file(tmp_path, layout):
     merge_folder(folder(tmp_path / "in", 2, 4), tmp_path / "merged", "merge")
-    with pytest.raises(InputError, match=rf"merged/samples/combined\.json: sample '0-0\+1' {why}"):
+    with pytest.raises(InputError, match=r"merged/samples/combined\.json: sample '0-0\+1' is merged already"):
         merge_folder(tmp_path / "merged", tmp_path / "out", layout)
     assert not list((tmp_path / "out").rglob("*.json"))
 

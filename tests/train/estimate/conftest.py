@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "internvl", "finesight_nano")
+GRID = (1, 16, 8)
+TILES = 2
+PATCHES = 128
+"""Of the picture that `see` shows, in each family's own way."""
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +31,44 @@ def network(build_tiny: Callable[..., Any]) -> Callable[[str], Any]:
 def model(request: pytest.FixtureRequest, network: Callable[[str], Any]) -> Any:
     """A network of each family in turn."""
     return network(request.param)
+
+
+@pytest.fixture(scope="session")
+def counted() -> Callable[..., int]:
+    """`counted(result, backward=False)`: operations while `result()` makes a tensor and its gradients."""
+    return _counted
+
+
+@pytest.fixture(scope="session")
+def see() -> Callable[[Any], Any]:
+    """`see(model)`: everything a vision tower says of a picture of 128 patches."""
+    return _see
+
+
+def _counted(result: Any, backward: bool = False) -> int:
+    """What torch counts while `result()` makes a tensor and, where asked for, its gradients."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        made = result()
+        if backward:
+            made.sum().backward()
+    return int(counter.get_total_flops())
+
+
+def _see(model: Any) -> Any:
+    """Everything a vision tower says of PATCHES patches."""
+    import torch
+
+    vision = model.config.vision_config
+    if model.config.model_type == "internvl":
+        return model.model.get_image_features(torch.randn(TILES, 3, 112, 112), return_dict=True).pooler_output
+    pixels = torch.randn(PATCHES, 3 * vision.temporal_patch_size * vision.patch_size**2)
+    if model.config.model_type == "finesight_nano":
+        pixels = 255 * torch.rand(PATCHES // 4, 3 * 28 * 28)
+    found = model.model.get_image_features(pixels, torch.tensor([GRID]), return_dict=True)
+    deep = [part for layer in getattr(found, "deepstack_features", None) or [] for part in layer]
+    return torch.cat([part.reshape(-1) for part in (*found.pooler_output, *deep)])
 
 
 def _internvl() -> Any:

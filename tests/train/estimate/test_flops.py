@@ -16,9 +16,8 @@ from finesight.schema.workload import Workload
 from finesight.train.estimate import ModelSize, Recipe, flops, forward_flops, hours
 
 LENGTH, ANSWERS, BATCH = 40, 9, 2
-GRID = (1, 16, 8)
-TILES = 2
 PATCHES = 128
+"""Of the picture that `see` shows."""
 TEXT = Workload(
     layout="separate",
     questions=BATCH,
@@ -35,17 +34,6 @@ PICTURE = Workload(
 BOTH = TEXT.model_copy(update={"images": 1, "patches": PATCHES})
 
 
-def counted(result: Any, backward: bool = False) -> int:
-    """What torch counts while `result()` makes a tensor and, where asked for, its gradients."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        made = result()
-        if backward:
-            made.sum().backward()
-    return int(counter.get_total_flops())
-
-
 def decode(model: Any) -> Any:
     """Logits of some answer tokens of a batch."""
     import torch
@@ -58,50 +46,35 @@ def decode(model: Any) -> Any:
     return model.lm_head(states.last_hidden_state[0, :ANSWERS])
 
 
-def see(model: Any) -> Any:
-    """Everything a vision tower says of PATCHES patches."""
-    import torch
-
-    vision = model.config.vision_config
-    if model.config.model_type == "internvl":
-        return model.model.get_image_features(torch.randn(TILES, 3, 112, 112), return_dict=True).pooler_output
-    pixels = torch.randn(PATCHES, 3 * vision.temporal_patch_size * vision.patch_size**2)
-    if model.config.model_type == "finesight_nano":
-        pixels = 255 * torch.rand(PATCHES // 4, 3 * 28 * 28)
-    found = model.model.get_image_features(pixels, torch.tensor([GRID]), return_dict=True)
-    deep = [part for layer in getattr(found, "deepstack_features", None) or [] for part in layer]
-    return torch.cat([part.reshape(-1) for part in (*found.pooler_output, *deep)])
-
-
 def size_of(model: Any) -> ModelSize:
     return ModelSize.from_config(model.config.to_dict())
 
 
-def test_a_forward_of_the_decoder_is_what_torch_counts(model):
+def test_a_forward_of_the_decoder_is_what_torch_counts(model, counted):
     estimate = forward_flops(size_of(model), TEXT)
     assert estimate.vision == 0
     assert counted(lambda: decode(model)) == pytest.approx(estimate.total, rel=0.02)
 
 
-def test_a_training_step_of_the_decoder_is_what_torch_counts(model):
+def test_a_training_step_of_the_decoder_is_what_torch_counts(model, counted):
     estimate = flops(size_of(model), TEXT, Recipe())
     assert counted(lambda: decode(model), backward=True) == pytest.approx(estimate.total, rel=0.02)
 
 
-def test_a_forward_of_the_vision_tower_is_what_torch_counts(model):
+def test_a_forward_of_the_vision_tower_is_what_torch_counts(model, counted, see):
     estimate = forward_flops(size_of(model), PICTURE)
     assert estimate.decoder == estimate.head == 0
     assert counted(lambda: see(model)) == pytest.approx(estimate.total, rel=0.02)
 
 
-def test_a_training_step_of_the_vision_tower_is_what_torch_counts(model):
+def test_a_training_step_of_the_vision_tower_is_what_torch_counts(model, counted, see):
     estimate = flops(size_of(model), PICTURE, Recipe(train_vision=True))
     # The first matrix behind nano's frozen trunk has no gradient to pass on, which the formula overlooks.
     tolerance = 0.04 if model.config.model_type == "finesight_nano" else 0.02
     assert counted(lambda: see(model), backward=True) == pytest.approx(estimate.total, rel=tolerance)
 
 
-def test_gradient_checkpointing_costs_torch_one_more_forward_of_the_decoder(network):
+def test_gradient_checkpointing_costs_torch_one_more_forward_of_the_decoder(network, counted):
     from torch.utils.checkpoint import checkpoint
 
     model = network("qwen2_5_vl")
@@ -114,7 +87,7 @@ def test_gradient_checkpointing_costs_torch_one_more_forward_of_the_decoder(netw
     assert again > 1.2 * plain
 
 
-def test_a_frozen_decoder_with_adapters_is_what_torch_counts(network):
+def test_a_frozen_decoder_with_adapters_is_what_torch_counts(network, counted):
     from torch import nn
 
     rank, model = 4, network("qwen2_5_vl")

@@ -101,11 +101,14 @@ def decoder_layer_bytes(size: ModelSize, width: Bytes) -> float:
 
     In 32 bits: what enters two norms, their scales, the sums of each head. In the width of activations:
     two norms before and after their weight, query, key, value, what attention found, and the four inner
-    results of the gated feed-forward.
+    results of the gated feed-forward. Norms of the heads keep query and key as the other norms do.
     """
     query, key = size.heads * size.head_dim, size.kv_heads * size.head_dim
     numbers = 4 * size.hidden + 2 * query + 2 * key + 4 * size.intermediate
-    return 4 * (2 * size.hidden + 2 + size.heads) + width.activation * numbers
+    kept = 4 * (2 * size.hidden + 2 + size.heads) + width.activation * numbers
+    if size.head_norms:
+        kept += (4 + width.activation) * (query + key) + 4 * (size.heads + size.kv_heads)
+    return kept
 
 
 def vision_layer_bytes(vision: VisionSize, width: Bytes) -> float:

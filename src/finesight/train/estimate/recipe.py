@@ -70,7 +70,8 @@ def size_of(config: SftConfig) -> ModelSize:
     text = {
         "hidden_size": nano.width,
         "intermediate_size": 2 * nano.width,
-        "num_hidden_layers": nano.layers,
+        # The pointer at the end of the decoder is a layer that `layers` does not count.
+        "num_hidden_layers": nano.layers + 1,
         "num_attention_heads": nano.heads,
         "vocab_size": config.vocabulary,
     }

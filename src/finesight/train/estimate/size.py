@@ -91,6 +91,7 @@ class ModelSize(BaseModel):
     """A multimodal decoder and its vision tower.
 
     bare: decoder layers without a feed-forward (nano's pointer). tied: the head is the table of embeddings.
+    head_norms: queries and keys are normed head by head (Qwen3).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -104,6 +105,7 @@ class ModelSize(BaseModel):
     vocabulary: int = Field(gt=0)
     tied: bool
     bare: int = Field(default=0, ge=0)
+    head_norms: bool = False
     vision: VisionSize
 
     @classmethod
@@ -132,6 +134,7 @@ class ModelSize(BaseModel):
                 vocabulary=text["vocab_size"],
                 tied=config.get("tie_word_embeddings", text.get("tie_word_embeddings", False)),
                 bare=1 if family == "finesight_nano" else 0,
+                head_norms=family == "qwen3_vl",
                 vision=_VISION[family](config["vision_config"], hidden),
             )
         except KeyError as error:
