@@ -23,7 +23,7 @@ def header(file: Path) -> str:
 
 def command(file: Path) -> list[str]:
     """The words of the `finesight train ...` line of the header."""
-    shown = re.search(r"^\$? ?(finesight train .*)$", header(file), re.M)
+    shown = re.search(r"^(?:torchrun .* --no-python )?(finesight train .*)$", header(file), re.M)
     assert shown, f"{file.name}: its header shows no `finesight train` command"
     return shlex.split(shown[1])
 
