@@ -68,7 +68,8 @@ def build_tiny(tokenizer: Any) -> Callable[..., LoadedModel]:
     Weights are enlarged, for at their initial size attention is all but uniform: what a token sees and where
     it stands would hardly change what it says, and a wrong mask would pass.
     """
-    return lambda kind, seed=0: (_nano if kind == "finesight_nano" else _qwen)(kind, tokenizer, seed)
+    special = {"finesight_nano": _nano, "internvl": _intern}
+    return lambda kind, seed=0: special.get(kind, _qwen)(kind, tokenizer, seed)
 
 
 @pytest.fixture(scope="session")
@@ -136,6 +137,55 @@ def _qwen(kind: str, tokenizer: Any, seed: int) -> LoadedModel:
     policy = ResizePolicy(min_pixels=56 * 56, max_pixels=MAX_PIXELS)
     description = ModelDescription(name=kind, coordinates=Coordinates.THOUSANDTHS, policy=policy)
     return assemble(model.eval(), tokenizer, description)
+
+
+def _intern(kind: str, tokenizer: Any, seed: int) -> LoadedModel:
+    import copy
+
+    import torch
+    from transformers import AutoModelForImageTextToText, InternVLConfig
+
+    from finesight.model.coordinates import Coordinates
+    from finesight.model.load import ModelDescription, assemble
+    from finesight.model.vision import ResizePolicy
+
+    marked = copy.deepcopy(tokenizer)
+    marked.add_special_tokens({"additional_special_tokens": ["<img>", "</img>", "<IMG_CONTEXT>"]})
+    marked.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for c in m.content %}"
+        "{% if c.type == 'image' %}<IMG_CONTEXT>\n{% else %}{{ c.text }}{% endif %}{% endfor %}<|im_end|>\n"
+        "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    text = {
+        "model_type": "qwen2",
+        "vocab_size": len(marked) + 7,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "eos_token_id": marked.convert_tokens_to_ids("<|im_end|>"),
+        "pad_token_id": 0,
+    }
+    vision = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+        "image_size": [56, 56],
+        "patch_size": [14, 14],
+    }
+    image_id = marked.convert_tokens_to_ids("<IMG_CONTEXT>")
+    config = InternVLConfig(
+        text_config=text, vision_config=vision, image_token_id=image_id, image_seq_length=4
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModelForImageTextToText.from_config(config)
+    _enlarge(model, 6)
+    policy = ResizePolicy(min_pixels=56 * 56, max_pixels=MAX_PIXELS)
+    description = ModelDescription(name=kind, coordinates=Coordinates.THOUSANDTHS, policy=policy)
+    return assemble(model.eval(), marked, description)
 
 
 def _nano(kind: str, tokenizer: Any, seed: int) -> LoadedModel:
