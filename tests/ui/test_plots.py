@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from finesight.train.track import METRICS, read_metrics
-from finesight.ui.plots import _smooth, training_curve
+from finesight.ui.curves import smooth
+from finesight.ui.plots import training_curve
 
 ROWS = [{"step": i, "loss": 5 / i, **({"dense": 2.0} if i > 3 else {})} for i in range(1, 60)]
 
@@ -38,9 +39,9 @@ def test_the_rows_of_a_run_can_be_drawn_as_they_were_logged(tmp_path):
     assert training_curve(read_metrics(tmp_path)) == training_curve(ROWS)
 
 
-def test_smoothing_is_a_running_mean_that_narrows_at_the_ends():
+def testsmoothing_is_a_running_mean_that_narrows_at_the_ends():
     values = np.random.default_rng(0).normal(size=200)
-    got = _smooth(values, share=0.05)
+    got = smooth(values, share=0.05)
     expected = [values[max(i - 5, 0) : i + 6].mean() for i in range(200)]
     np.testing.assert_allclose(got, expected, atol=1e-12)
-    np.testing.assert_allclose(_smooth(np.full(7, 3.0)), 3.0)
+    np.testing.assert_allclose(smooth(np.full(7, 3.0)), 3.0)

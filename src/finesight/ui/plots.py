@@ -1,4 +1,4 @@
-"""Pictures of a run: curves out of its metrics.jsonl."""
+"""The training curve of the demo's report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+
+from finesight.ui.curves import smooth
 
 _SHOWN = (("loss", "answer loss"), ("dense", "dense loss"))
 
@@ -21,7 +23,7 @@ def training_curve(rows: Sequence[dict[str, float]], width: float = 7.0, height:
             continue
         steps, values = np.array(points).T
         (line,) = axes.plot(steps, values, alpha=0.25, linewidth=0.8)
-        axes.plot(steps, _smooth(values), color=line.get_color(), label=label)
+        axes.plot(steps, smooth(values), color=line.get_color(), label=label)
     axes.set_xlabel("step")
     axes.set_ylabel("nats")
     axes.set_ylim(bottom=0)
@@ -31,13 +33,3 @@ def training_curve(rows: Sequence[dict[str, float]], width: float = 7.0, height:
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=150)
     return file.getvalue()
-
-
-def _smooth(values: np.ndarray, share: float = 0.03) -> np.ndarray:
-    """Running mean over a share of the run, narrower at its ends."""
-    half = max(1, int(len(values) * share / 2))
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    at = np.arange(len(values))
-    low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
-    smoothed: np.ndarray = (sums[high] - sums[low]) / (high - low)
-    return smoothed
