@@ -66,8 +66,8 @@ ONCE = (Subclass.ASSESS, Subclass.BRIEF_ASSESS, Subclass.DIST_DETECT, Subclass.S
 EACH = (Subclass.DIST_ASSESS, Subclass.REF_GROUNDING)
 """Asked of every type and of every phrase there is (the bench: 1,704 phrases, 3.6 a picture)."""
 SHARED = {Subclass.MCQ: 2567, Subclass.QA: 2567, Subclass.REG_PERCEPTION: 926}
-"""What the other questions are shared out by: the counts of the bench, and as many free questions as choices,
-for the bench has none and ViDA-UGC asks the same in both forms."""
+"""What the other questions are shared out by: the counts of the bench, and as many free questions as choices:
+a guess, for the bench has none."""
 PILOT = 100
 """Pictures on which it is found out how many questions to ask for, as some cannot be had of every picture."""
 CONTENT = (
