@@ -44,7 +44,7 @@ def laid_out(prompts: tuple[Asked, ...]) -> Any:
         asked = prompt.question + CHAT.tail
         branches.append(Branch([1] * (asked + prompt.answer + CHAT.end), asked))
     positions = torch.arange(PREFIX).expand(3, PREFIX)
-    return lay_out([Tree([1] * PREFIX, positions, branches)])
+    return lay_out([[Tree([1] * PREFIX, positions, branches)]])
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -17,22 +17,33 @@ def config(**fields) -> SftConfig:
 
 
 def test_a_frozen_tower_is_not_trained_and_the_encoder_of_a_nano_is():
-    qwen = config(model="Qwen/Qwen2.5-VL-7B-Instruct")
+    qwen = config(model="Qwen/Qwen2.5-VL-7B-Instruct", frozen=("vision", "projector"))
     assert not recipe_of(qwen, size_of(qwen), gpus=1).train_vision
+    assert recipe_of(qwen.model_copy(update={"frozen": ("vision",)}), size_of(qwen), gpus=1).train_vision
     assert recipe_of(config(), size_of(config()), gpus=1).train_vision
 
 
 @pytest.mark.parametrize(("gpus", "sequences"), [(1, 16), (8, 2), (3, 6), (32, 1)])
-def test_pictures_and_states_are_shared_out_among_the_gpus(gpus, sequences):
-    recipe = recipe_of(config(batch=16), size_of(config()), gpus)
+def test_pictures_are_shared_out_among_the_gpus_and_states_if_they_are_sharded(gpus, sequences):
+    recipe = recipe_of(config(batch=16, distribution="fsdp"), size_of(config()), gpus)
     assert (recipe.sequences, recipe.shards) == (sequences, gpus)
+    assert recipe_of(config(batch=16), size_of(config()), gpus).shards == 1
 
 
-def test_the_recipe_is_what_the_engine_does_and_nothing_more():
-    """It trains in 32 bits, all of the decoder, without checkpoints."""
-    recipe = recipe_of(config(), size_of(config()), 1)
-    assert recipe.precision == "fp32"
-    assert (recipe.lora_rank, recipe.gradient_checkpointing, recipe.token_budget) == (0, False, 0)
+def test_the_recipe_is_that_of_the_config():
+    plain = recipe_of(config(), size_of(config()), 1)
+    assert (plain.precision, plain.lora_rank, plain.gradient_checkpointing) == ("fp32", 0, False)
+    given = config(
+        model="Qwen/Qwen2.5-VL-7B-Instruct",
+        lora={"rank": 8},
+        precision="bf16",
+        gradient_checkpointing=True,
+        tokens_per_pass=9000,
+    )
+    recipe = recipe_of(given, size_of(given), 8)
+    assert (recipe.precision, recipe.lora_rank, recipe.gradient_checkpointing) == ("bf16", 8, True)
+    assert (recipe.token_budget, recipe.train_vision) == (9000, False)
+    assert recipe.head_chunk == 441  # logits of 152,064 words that fit into 256 MB
 
 
 @pytest.mark.parametrize("name", MODEL_SIZES)
