@@ -115,7 +115,8 @@ def test_what_is_merged_is_not_merged_again(given_samples, given_caps):
         merge(merge(given_samples, lengths, given_caps), lengths, given_caps)
 
 
-@given(st.lists(text.map(lambda t: t.strip() or "-"), min_size=1, max_size=6))
+# The token that ends an answer stands in none.
+@given(st.lists(text.map(lambda t: t.replace("<|im_end|>", "").strip() or "-"), min_size=1, max_size=6))
 @example(["1. a", "2. b"])
 def test_a_model_that_says_the_reference_has_answered_every_question_with_its_own(answers):
     (one,) = merge([asked(f"{i}?", answer) for i, answer in enumerate(answers)], lengths)
