@@ -40,18 +40,9 @@ def test_a_closing_line_they_share_is_said_once_and_comes_back_to_each(questions
     closed = [f"?{question}\n{closing}" for question in questions]
     prompt = merged_question(closed)
     assert single_questions(prompt) == tuple(closed)
-<<<<<<< HEAD
-    if closing and not any("For each question" in question for question in questions):
-        assert prompt.endswith(f"\nFor each question: {closing}")
-        assert (
-            len(prompt)
-            <= len(merged_question([f"?{question}" for question in questions])) + 19 + len(closing) + 1
-        )
-=======
     if closing:
         asked = numbered(f"?{question}" for question in questions)
         assert prompt.partition("\n")[2] == f"{asked}\nFor each question: {closing}"
->>>>>>> h3
 
 
 @pytest.mark.parametrize(
