@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from finesight.schema.picture import Picture
+from finesight.schema.rollout import Sampling
 
 
 class Request(NamedTuple):
@@ -21,12 +22,16 @@ class Completion(NamedTuple):
     text: as generated, the end token included where it came. starts, logprobs: per token, where it begins in
     `text` and its log-probability (empty where the back end does not tell). levels: probabilities of the
     five quality levels from worst to best where the answer last chose one; None where it chose none.
+    tokens: ids, the end token included where it came (empty where the back end does not tell); finished: whether the
+    answer came to its end token.
     """
 
     text: str
     starts: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
     levels: tuple[float, ...] | None = None
+    tokens: tuple[int, ...] = ()
+    finished: bool = True
 
 
 class Generator(Protocol):
@@ -36,3 +41,21 @@ class Generator(Protocol):
     def name(self) -> str: ...
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]: ...
+
+
+class Sampler(Protocol):
+    """Anything that draws several answers to each question."""
+
+    @property
+    def name(self) -> str: ...
+
+    def sample(
+        self, requests: Sequence[Request], sampling: Sampling, seeds: Sequence[Sequence[int]]
+    ) -> list[list[list[Completion]]]:
+        """`sampling.samples` completions of every prompt of every request, [request][prompt][n].
+
+        Args:
+            seeds: of every prompt; completion n of a prompt is drawn from the random stream (seed, n) alone, so that
+                what it becomes does not depend on what else is sampled at the same time.
+        """
+        ...
