@@ -9,8 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from finesight.errors import InputError
-from finesight.model.family import Visual
 from finesight.model.load import LoadedModel
 from finesight.model.nano.tokenizer import number_ids
 from finesight.model.nano.vision import Dense
@@ -18,6 +16,7 @@ from finesight.model.tree import Layout, Tree, lay_out
 from finesight.schema.diagnosis import Diagnosis
 from finesight.train.examples import Example
 from finesight.train.loss import DenseCounts, DenseLabels, Ruler, answer_loss, dense_labels, dense_loss
+from finesight.train.passes import PassLoss, Readable, Ready, run_passes
 from finesight.train.pictures import Pictures
 from finesight.train.plan import Draw, cost, hinted, share_out
 from finesight.train.ranks import Ranks
@@ -29,14 +28,6 @@ class Data(NamedTuple):
 
     examples: Sequence[Example]
     pictures: Pictures
-
-
-class Ready(NamedTuple):
-    """Draws of a pass with their pictures; weight: 0 where they only keep a rank in step with the others."""
-
-    draws: list[Draw]
-    seen: list[Visual]
-    weight: float
 
 
 class Totals(NamedTuple):
@@ -64,10 +55,12 @@ class Learner:
         self.module = module
         self.data = data
         self.ranks = ranks
-        self.skipped = 0
-        """Pictures of this rank that could be read before the run and could not any more in it."""
-        self._say = say
-        self._spare: tuple[Draw, Visual] | None = None
+        self._readable: Readable[Draw] = Readable(
+            data.pictures,
+            lambda draw: data.examples[draw.example].path,
+            lambda: (Draw(index, (0,)) for index in range(len(data.examples))),
+            say,
+        )
         self.ruler = make_ruler(config, model)
 
     def gradients(self, step: int, draws: list[Draw]) -> dict[str, float]:
@@ -76,43 +69,26 @@ class Learner:
         passes = share_out(self._costs(draws), ranks.count, config.tokens_per_pass)[ranks.index]
         told = hinted(len(draws), hint_share(config, step), config.seed, step)
         totals = self._totals(draws)
-        sums: dict[str, Tensor] = {}
         torch.manual_seed((config.seed * 1_000_003 + step) * ranks.count + ranks.index)  # for dropout
-        for number, items in enumerate(passes):
+
+        def loss_of(_: int, items: list[int]) -> PassLoss:
             ready = self.ready([draws[i] for i in items])
             hints = {draws[i]: self.data.examples[draws[i].example].said for i in items if told[i]}
-            with ranks.gathering(self.module, last=number == len(passes) - 1):
-                with ranks.computing():
-                    losses = self._losses(ready, totals, hints, dense_only=step <= config.dense_steps)
-                # Gradients of the ranks are averaged, and the loss is a sum over them.
-                (torch.stack(list(losses.values())).sum() * ranks.count).backward()  # type: ignore[no-untyped-call]
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss.detach()
-        together = ranks.total(torch.stack(list(sums.values())))
-        return dict(zip(sums, together.tolist(), strict=True))
+            losses = self._losses(ready, totals, hints, dense_only=step <= config.dense_steps)
+            return PassLoss(torch.stack(list(losses.values())).sum(), losses)
 
-    def ready(self, draws: Sequence[Draw]) -> Ready:
-        """Draws with their pictures, those left out that cannot be read any more.
+        return run_passes(self.module, ranks, passes, loss_of)
 
-        Where none is left, another one stands in without weight: a pass without a picture would leave out weights
-        that the other ranks wait for.
-        """
-        good, seen = [], []
-        for draw in draws:
-            path = self.data.examples[draw.example].path
-            try:
-                seen.append(self.data.pictures[path])
-                good.append(draw)
-            except InputError as error:
-                self.skipped += 1
-                self._say(str(error))
-        if good:
-            self._spare = (good[0], seen[0])
-            return Ready(good, seen, 1.0)
-        draw, picture = self._spare or self._first()
-        return Ready([draw], [picture], 0.0)
+    @property
+    def skipped(self) -> int:
+        """Pictures of this rank that could be read before the run and could not any more in it."""
+        return self._readable.skipped
 
-    def layout(self, ready: Ready) -> Layout:
+    def ready(self, draws: Sequence[Draw]) -> Ready[Draw]:
+        """Draws with their pictures, those left out that cannot be read any more."""
+        return self._readable.of(draws)
+
+    def layout(self, ready: Ready[Draw]) -> Layout:
         """The trees of a pass, end to end, where the model is."""
         return lay_out([make_trees(self.model, self.data.examples, ready)]).to(self.ranks.device)
 
@@ -122,11 +98,11 @@ class Learner:
         self.data.pictures.ahead(self.data.examples[draws[i].example].path for some in items for i in some)
 
     def _losses(
-        self, ready: Ready, totals: Totals, hints: Mapping[Draw, Diagnosis | None], dense_only: bool
+        self, ready: Ready[Draw], totals: Totals, hints: Mapping[Draw, Diagnosis | None], dense_only: bool
     ) -> dict[str, Tensor]:
         if dense_only:
             return {"dense": ready.weight * self._dense(self.module(None, ready.seen).dense, ready, totals)}
-        said = [hints.get(draw) for draw in ready.draws]
+        said = [hints.get(draw) for draw in ready.items]
         answers = self.module(self.layout(ready), ready.seen, said, partial(answer_loss, ruler=self.ruler))
         losses = {"loss": ready.weight * answers.read.sum() / totals.answer_tokens}
         if answers.dense is not None and self.config.dense_weight > 0:
@@ -134,8 +110,8 @@ class Learner:
             losses["dense"] = scale * self._dense(answers.dense, ready, totals)
         return losses
 
-    def _dense(self, dense: Dense, ready: Ready, totals: Totals) -> Tensor:
-        return dense_loss(dense, self._labels(ready.draws).to(self.ranks.device), totals.dense)
+    def _dense(self, dense: Dense, ready: Ready[Draw], totals: Totals) -> Tensor:
+        return dense_loss(dense, self._labels(ready.items).to(self.ranks.device), totals.dense)
 
     def _labels(self, draws: Sequence[Draw]) -> DenseLabels:
         examples = [self.data.examples[d.example] for d in draws]
@@ -151,20 +127,11 @@ class Learner:
     def _costs(self, draws: Sequence[Draw]) -> list[int]:
         return [cost(self.data.examples, draw) for draw in draws]
 
-    def _first(self) -> tuple[Draw, Visual]:
-        """A draw of the first picture that can be read."""
-        for index, example in enumerate(self.data.examples):
-            try:
-                return Draw(index, (0,)), self.data.pictures[example.path]
-            except InputError:
-                continue
-        raise InputError(f"none of the {len(self.data.examples)} pictures can be read any more")
 
-
-def make_trees(model: LoadedModel, examples: Sequence[Example], ready: Ready) -> list[Tree]:
+def make_trees(model: LoadedModel, examples: Sequence[Example], ready: Ready[Draw]) -> list[Tree]:
     """The trees of a pass."""
     trees = []
-    for draw, seen in zip(ready.draws, ready.seen, strict=True):
+    for draw, seen in zip(ready.items, ready.seen, strict=True):
         prefix = model.prefix(seen)
         positions = model.family.prefix_positions(prefix, [seen.grid])
         trees.append(Tree(prefix, positions, [examples[draw.example].branch(i) for i in draw.branches]))

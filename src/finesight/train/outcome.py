@@ -12,7 +12,7 @@ from finesight.model.load import LoadedModel, load_model, save_model
 from finesight.train.adapters import merge_adapters, save_adapters
 from finesight.train.checkpoint import whole_weights
 from finesight.train.ranks import Ranks
-from finesight.train.settings import SftConfig
+from finesight.train.settings import RunSettings
 
 
 class Saver:
@@ -20,7 +20,7 @@ class Saver:
 
     def __init__(
         self,
-        config: SftConfig,
+        config: RunSettings,
         model: LoadedModel,
         module: nn.Module,
         adapted: PeftModel | None,

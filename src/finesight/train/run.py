@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from finesight.data.atomic import write_text
 from finesight.errors import ConfigError
 from finesight.train.checkpoint import CHECKPOINTS
-from finesight.train.settings import SftConfig
+from finesight.train.settings import RunSettings
 from finesight.train.track import EVALUATION, METRICS
 
 CONFIG = "config.json"
@@ -31,7 +31,7 @@ MACHINE_FIELDS = frozenset(
 """Settings that say how a run is done and not what comes of it: a run may go on with others."""
 
 
-def open_run(config: SftConfig, resume: bool) -> bool:
+def open_run(config: RunSettings, resume: bool) -> bool:
     """Make the run folder this run's, or see that it is already; returns whether the run is done.
 
     Raises:
