@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schema": set(),
     "text": {"schema"},
     "data": {"schema", "text", "errors"},
-    "scoring": {"schema", "text"},
+    "scoring": {"schema", "text", "errors"},
     "baselines": {"schema", "text", "errors"},
     # A bench is a folder of pictures; to answer it, model/bench.py reads both as data/ does.
     "model": {"schema", "text", "data", "errors"},

@@ -62,6 +62,15 @@ PUBLIC = {
         "size_of",
         "trained_weights",
     ],
+    "finesight.scoring.rewards": [
+        "REWARDS",
+        "Reward",
+        "RewardFunction",
+        "RewardSettings",
+        "load_rewards",
+        "reward_of",
+        "score_group",
+    ],
     "finesight.scoring.mipi": [
         "INDICATORS",
         "Indicators",

@@ -55,6 +55,18 @@ def optimal_match(overlap: NDArray[np.float64], threshold: float = IOU) -> list[
     return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if allowed[i, j]]
 
 
+def best_match(worth: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Pairs (row, column) of the one-to-one matching that is worth most in all; pairs worth nothing are left out.
+
+    Unlike `optimal_match` it may forgo a pair for a better one: so its sum never falls where an entry grows.
+
+    Args:
+        worth: of each pair, (n, m), 0 or more.
+    """
+    rows, columns = linear_sum_assignment(worth, maximize=True)
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if worth[i, j] > 0]
+
+
 def match_typed(
     predicted: Sequence[Located], truth: Sequence[Located], threshold: float = IOU
 ) -> list[tuple[int, int]]:

@@ -17,6 +17,8 @@ _BARE = re.compile(
 )
 _SET_OFF = re.compile(rf"(?:{_SAID})?\(\s*(?P<in>[a-z])\s*\)(?P<rest>\s.*)", re.I | re.S)
 _ANOTHER = re.compile(r"[\s.):,;/&]*(?:(?:or|and)\s+)?\(?([A-Z])\)?\s*(?:[.):,;/]|$)")
+_LETTERED = re.compile(r"^[ \t]*([A-Z])[.):][ \t]+(.*?)[ \t]*$", re.MULTILINE)
+_AROUND = " \t\r\n.):"
 _NUMBERED = re.compile(r"^[ \t]*([0-9]{1,4})[ \t]*[.):][ \t]*(.*)$", re.MULTILINE)
 
 
@@ -52,6 +54,35 @@ def parse_choices(
     return settle(tuple(letters), answer.faults)
 
 
+def options_in(question: str) -> tuple[str, ...]:
+    """The options of a prompt that has one line for each, lettered from A; none where it has no such lines."""
+    lines = _LETTERED.findall(question)
+    return tuple(text for _, text in lines) if _are_in_order([letter for letter, _ in lines]) else ()
+
+
+def behind_choice(text: str, candidates: Sequence[str] = ()) -> str:
+    """What an answer that `parse_choice` reads says behind its letter, other than the text of that option."""
+    match = _said(read(text).body.strip())
+    if match is None:
+        return ""
+    rest = (match["rest"] or "").strip(_AROUND)
+    option = ascii_uppercase.index((match["in"] or match["out"]).upper())
+    own = candidates[option].strip(_AROUND) if option < len(candidates) else ""
+    return rest[len(own) :].lstrip(_AROUND) if rest.lower().startswith(own.lower()) else rest
+
+
+def behind_choices(text: str, candidates: Sequence[Sequence[str]]) -> str:
+    """The same of numbered answers, and the lines behind the first of them that are not numbered."""
+    lines = list(_NUMBERED.finditer(body := read(text).body))
+    if not lines:
+        return ""
+    spare = [_NUMBERED.sub("", body[lines[0].start() :])]
+    spare += [
+        behind_choice(m[2], candidates[i]) for m in lines if 0 <= (i := int(m[1]) - 1) < len(candidates)
+    ]
+    return " ".join(filter(str.strip, spare)).strip()
+
+
 def _numbered(line: Block | ParseFailure, options: int | Sequence[str] | None) -> str | ParseFailure:
     if isinstance(line, ParseFailure):
         return line
@@ -62,12 +93,20 @@ def _numbered(line: Block | ParseFailure, options: int | Sequence[str] | None) -
 
 
 def _letter(body: str) -> str | Reason:
-    match = _BARE.fullmatch(body) or _SET_OFF.fullmatch(body)
+    match = _said(body)
     if match is None:
         return Reason.NO_LETTER
     letter = (match["in"] or match["out"]).upper()
     another = _ANOTHER.match(match["rest"] or "")
     return Reason.SEVERAL_LETTERS if another and another[1] != letter else letter
+
+
+def _are_in_order(letters: Sequence[str]) -> bool:
+    return "".join(letters) == ascii_uppercase[: len(letters)]
+
+
+def _said(body: str) -> re.Match[str] | None:
+    return _BARE.fullmatch(body) or _SET_OFF.fullmatch(body)
 
 
 def _count(options: int | Sequence[str] | None) -> int:

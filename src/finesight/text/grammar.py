@@ -229,6 +229,17 @@ def level_in(line: str) -> Level | Reason:
     return Reason.SEVERAL_LEVELS if others else level
 
 
+def behind_level(line: str) -> str:
+    """What stands behind the level of a line that has one, without the full stop."""
+    match = _LEVEL.search(line)
+    return line[match.end() :].strip(" \t\r\n.") if match else ""
+
+
+def prose(body: str) -> str:
+    """The text without its references and boxes."""
+    return _ITEM.sub(" ", body)
+
+
 def undenied(body: str, denial: re.Pattern[str] = DENIAL) -> tuple[Fault, ...]:
     """The fault of a text without boxes that does not say that there is nothing to box."""
     return () if denial.fullmatch(body.strip()) else (Fault(Reason.NOTHING_SAID, 0),)

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from finesight.schema.answer import ParseFailure
+from finesight.schema.sample import Part, Sample
 from finesight.text.grammar import Fault, Reason, failure, read, settle
 
 INDENT: Final = "   "
@@ -72,6 +73,27 @@ def single_questions(prompt: str) -> tuple[str, ...]:
     if not last.startswith(_EACH):
         return unnumbered(asked)
     return tuple(f"{text}\n{last.removeprefix(_EACH)}" for text in unnumbered(rest))
+
+
+def single_samples(sample: Sample) -> tuple[Sample, ...]:
+    """The samples of which one was merged, in the order of its `parts`; of one that was not, the sample.
+
+    Raises:
+        ValueError: its texts are not of as many blocks as it has parts.
+    """
+    if len(sample.parts) < 2:
+        return (sample.model_copy(update={"parts": ()}),)
+    questions, answers = single_questions(sample.question), unnumbered(sample.answer)
+    return tuple(
+        Sample(
+            image=sample.image,
+            subclass=sample.subclass,
+            question=question,
+            answer=answer,
+            **{name: getattr(part, name) for name in Part.model_fields if name != "index"},
+        )
+        for part, question, answer in zip(sample.parts, questions, answers, strict=True)
+    )
 
 
 def split_answers(text: str, count: int) -> tuple[str | ParseFailure, ...] | ParseFailure:

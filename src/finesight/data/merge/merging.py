@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from finesight.errors import InputError
 from finesight.schema.answer import ParseFailure
 from finesight.schema.sample import Part, Sample, Subclass
-from finesight.text.merged import merged_question, numbered, single_questions, split_answers, unnumbered
+from finesight.text.merged import merged_question, numbered, single_samples, split_answers
 
 CountTokens = Callable[[list[str]], list[int]]
 """Tokens of each text."""
@@ -114,11 +114,9 @@ def unmerge_sample(sample: Sample) -> list[Placed]:
             f"sample {sample.id!r} has no `parts`: it was never merged, or a program has dropped the field; "
             "merge the original data again"
         )
-    if len(sample.parts) == 1:
-        return [Placed(sample.parts[0].index, sample.model_copy(update={"parts": ()}))]
     try:
-        texts = zip(sample.parts, single_questions(sample.question), unnumbered(sample.answer), strict=True)
-        return [_single(sample, *texts_of_part) for texts_of_part in texts]
+        singles = single_samples(sample)
+        return [Placed(part.index, single) for part, single in zip(sample.parts, singles, strict=True)]
     except ValueError as error:
         raise InputError(
             f"sample {sample.id!r} no longer goes with its {len(sample.parts)} `parts` ({error}); "
@@ -178,18 +176,3 @@ def _part(placed: Placed) -> Part:
         candidates=single.candidates,
         source=single.source,
     )
-
-
-def _single(sample: Sample, part: Part, question: str, answer: str) -> Placed:
-    single = Sample(
-        id=part.id,
-        image=sample.image,
-        subclass=sample.subclass,
-        question=question,
-        answer=answer,
-        region=part.region,
-        concern=part.concern,
-        candidates=part.candidates,
-        source=part.source,
-    )
-    return Placed(part.index, single)
