@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,6 +77,17 @@ def build_tiny(tokenizer: Any) -> Callable[..., LoadedModel]:
 def tiny(build_tiny: Callable[..., LoadedModel]) -> Callable[[str], LoadedModel]:
     """`tiny(family)`: the model of `build_tiny` with seed 0, built once and to be left as it is."""
     return cache(build_tiny)
+
+
+@pytest.fixture(scope="session")
+def llava(tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random LLaVA, a family without an adapter, as transformers saves it.
+
+    Pictures of any shape are 16 tokens to it.
+    """
+    home = tmp_path_factory.mktemp("llava")
+    _save_llava(tokenizer, home)
+    return home
 
 
 @pytest.fixture(params=FAMILIES)
@@ -186,6 +198,51 @@ def _intern(kind: str, tokenizer: Any, seed: int) -> LoadedModel:
     policy = ResizePolicy(min_pixels=56 * 56, max_pixels=MAX_PIXELS)
     description = ModelDescription(name=kind, coordinates=Coordinates.THOUSANDTHS, policy=policy)
     return assemble(model.eval(), marked, description)
+
+
+def _save_llava(tokenizer: Any, home: Path) -> None:
+    import copy
+
+    import torch
+    from transformers import AutoModelForImageTextToText, LlavaConfig, LlavaProcessor
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    marked = copy.deepcopy(tokenizer)
+    marked.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    marked.chat_template = (
+        "{% for m in messages %}USER: {% for c in m.content %}{% if c.type == 'image' %}<image>\n"
+        "{% else %}{{ c.text }}{% endif %}{% endfor %}{% endfor %}"
+        "{% if add_generation_prompt %} ASSISTANT:{% endif %}"
+    )
+    ids = marked.convert_tokens_to_ids
+    layers = {"num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {"model_type": "llama", "vocab_size": len(marked) + 7, "hidden_size": 64, "intermediate_size": 96}
+    text |= {"bos_token_id": None, "eos_token_id": ids("<|im_end|>"), "pad_token_id": 0}
+    vision = {
+        "model_type": "clip_vision_model",
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "projection_dim": 32,
+    }
+    config = LlavaConfig(
+        text_config=text | layers,
+        vision_config=vision | layers | {"image_size": 56, "patch_size": 14},
+        image_token_index=ids("<image>"),
+        image_seq_length=16,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = AutoModelForImageTextToText.from_config(config)
+    _enlarge(model, 6)
+    model.save_pretrained(home)
+    LlavaProcessor(
+        CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}),
+        marked,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        image_token="<image>",
+        num_additional_image_tokens=1,
+    ).save_pretrained(home)
 
 
 def _nano(kind: str, tokenizer: Any, seed: int) -> LoadedModel:

@@ -35,9 +35,15 @@ def open_run(config: RunSettings, resume: bool) -> bool:
     """Make the run folder this run's, or see that it is already; returns whether the run is done.
 
     Raises:
-        ConfigError: it holds another run, or this one half-way and `resume` was not said.
+        ConfigError: it holds another run, or this one half-way and `resume` was not said, or the model that
+            the run is to start from.
     """
     run = config.out
+    base = Path(config.model).resolve() if config.model else None
+    if base and run.resolve() in (base, *base.parents):
+        raise ConfigError(
+            f"model: {base} lies in {run}, where the run would write over it; name another `out`"
+        )
     begun = (run / CHECKPOINTS).is_dir()
     done = (run / "model" / "config.json").is_file()
     if (begun or done) and (others := differing(config)):

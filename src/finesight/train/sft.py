@@ -84,6 +84,7 @@ def begin(config: SftConfig, strict: bool = False) -> Session:
     ranks.begin_tracking(config.out.name, config.model_dump(mode="json"))
     say = Console(stderr=True, quiet=not ranks.main, soft_wrap=True, highlight=False, markup=False).print
     model = start_model(config, ranks.device)
+    say(f"{model.name}: attention {model.attention} on {ranks.count} x {ranks.device.type}")
     freeze(model.family, config.frozen)
     adapted = add_adapters(model, config.lora, config.seed) if config.lora else None
     data, held_out = prepare(config, model, ranks, strict, say)
