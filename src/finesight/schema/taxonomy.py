@@ -5,6 +5,7 @@ Names are the exact strings of the MIPI 2025 "Detailed Image Quality Assessment"
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 
@@ -112,6 +113,16 @@ _TYPE_BY_NAME = (
 )
 _SEVERITY_BY_NAME = {s.value: s for s in Severity} | {"slight": Severity.MINOR} | {s.zh: s for s in Severity}
 _LEVEL_BY_NAME = {level.value: level for level in Level} | {level.zh: level for level in Level}
+# Longest first, so that no alias takes the beginning of a longer name; no letter may go on before or behind it.
+_TYPE_IN_TEXT = re.compile(
+    rf"(?<![a-z])(?:{'|'.join(sorted(map(re.escape, _TYPE_BY_NAME), key=len, reverse=True))})(?![a-z])"
+)
+
+
+def types_in(text: str) -> tuple[DistortionType, ...]:
+    """Every type a text names, also by an alias and also to deny it, each once and in the order of the enum."""
+    said = {_TYPE_BY_NAME[name] for name in _TYPE_IN_TEXT.findall(text.lower())}
+    return tuple(type_ for type_ in DistortionType if type_ in said)
 
 
 def find_type(name: str) -> DistortionType | None:
