@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from finesight.data.merge.merging import unmerge_sample
-from finesight.errors import InputError
 from finesight.schema.sample import Sample, Subclass
 from finesight.schema.taxonomy import DistortionType, types_in
+from finesight.text.merged import single_samples
 
 _OPTION = re.compile(r"^\(?([A-Z])[.):]\s.*$", re.M)
 
@@ -23,13 +22,11 @@ def types_of(sample: Sample) -> tuple[DistortionType, ...]:
     return tuple(type_ for type_ in DistortionType if type_ in named)
 
 
-def _singles(sample: Sample) -> list[Sample]:
-    if len(sample.parts) < 2:
-        return [sample]
+def _singles(sample: Sample) -> tuple[Sample, ...]:
     try:
-        return [placed.sample for placed in unmerge_sample(sample)]
-    except InputError:  # Nothing that it is trained or scored by depends on this; its options count too then.
-        return [sample]
+        return single_samples(sample)
+    except ValueError:  # Only balance and report depend on this: better all its options than none of it.
+        return (sample,)
 
 
 def _asked(choice: Sample) -> str:

@@ -48,8 +48,8 @@ def _groups(path: Path) -> Iterator[RolloutGroup | Skipped]:
     try:
         with path.open("rb") as lines:
             for index, line in enumerate(lines):
-                if line.strip():
-                    yield _group(line, path, index)
+                if record := line.strip():
+                    yield _group(record, path, index)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}; check the path and its rights"
