@@ -6,7 +6,6 @@ a killed demo goes on, and a second run only looks.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -18,16 +17,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.progress import Progress
 
-from finesight.data.atomic import write_text
 from finesight.data.bench import QUESTIONS, read_questions, write_bench
 from finesight.data.descriptions import read_descriptions
-from finesight.data.folder import image_path, link_images, read_folder
+from finesight.data.folder import IMAGES, METADATA, SAMPLES, image_path, link_images, read_folder
 from finesight.data.leaks import fingerprints, twins
 from finesight.data.photos import package_photographs
 from finesight.data.predictions import write_predictions
 from finesight.data.questions import questions_of
 from finesight.data.readers import write_samples
+from finesight.data.readers.samples import COMBINED
 from finesight.data.split import held_out
+from finesight.data.stages import Source, Stage, do
 from finesight.data.synthesise import SynthesisConfig, synthesise
 from finesight.data.synthesise.sources import find_photographs
 from finesight.errors import InputError
@@ -105,18 +105,14 @@ def make_data(config: DemoConfig, talk: Console) -> tuple[Path, Path, list[Path]
                 report = synthesise(sources, out / name, recipe, advance)
             for photo, reason in report.skipped.items():
                 _say_skipped(talk, f"{photo}: {reason}")
-        _once(
-            out / "train" / "samples" / "settings.json",
-            _sampling(config),
-            lambda: _ask(out / "train", config),
-        )
+        do(_questions(config, out / "train"))
     return out / "train", out / "test", unseen
 
 
 def train_nano(config: DemoConfig, data: Path) -> Path:
     """The model folder of a nano trained on `data`."""
     from finesight.model.nano.build import NanoSize
-    from finesight.train.run import differing, forget_run
+    from finesight.train.run import forget_run
     from finesight.train.settings import SftConfig
     from finesight.train.sft import train_sft
 
@@ -134,25 +130,45 @@ def train_nano(config: DemoConfig, data: Path) -> Path:
         checkpoint_every=200,
         seed=config.seed,
     )
-    if differing(settings):
-        forget_run(settings.out)
-    return train_sft(settings, resume=True)
+    model = settings.out / "model"
+    do(
+        Stage(
+            "train",
+            folder=settings.out,
+            work=lambda: train_sft(settings, resume=True),
+            settings=settings.model_dump(mode="json"),
+            reads=(Source(data / SAMPLES / COMBINED), Source(data / IMAGES, by_content=False)),
+            makes=(model / "config.json",),
+            forget=lambda: forget_run(settings.out),
+        )
+    )
+    return model
 
 
 def make_bench(config: DemoConfig, test: Path) -> Path:
     """The test pictures as a bench in the challenge's formats."""
     bench = config.out / "bench"
-    if not (bench / QUESTIONS).is_file():
+
+    def write() -> None:
         write_bench(list(read_folder(test)), bench, config.seed)
         link_images(bench, test)
+
+    do(
+        Stage(
+            "bench",
+            folder=bench,
+            work=write,
+            settings={"seed": config.seed},
+            reads=(Source(test / METADATA),),
+            makes=(bench / QUESTIONS,),
+        )
+    )
     return bench
 
 
 def contend(name: str, model: Path, bench: Path, train: Path, out: Path, talk: Console) -> Scores:
-    """Answers and scores of one contender; kept for as long as the model stays the same."""
+    """Answers and scores of one contender; kept for as long as bench and model stay the same."""
     folder = out / "predictions" / name
-    weights = (model / "model.safetensors").stat() if name == NANO else None
-    key = {"weights": [weights.st_size, weights.st_mtime_ns] if weights else None}
     questions = read_questions(bench / QUESTIONS)
 
     def answer() -> None:
@@ -165,7 +181,8 @@ def contend(name: str, model: Path, bench: Path, train: Path, out: Path, talk: C
             )
         write_predictions(folder, answers)
 
-    _once(folder / "settings.json", key, answer)
+    answering = model if name == NANO else train / METADATA
+    do(Stage(name, folder, answer, reads=(Source(bench / QUESTIONS), Source(answering))))
     return Scores(
         official=score_official(folder, bench).record(),
         descriptions=score_descriptions(*read_descriptions(folder, bench)),
@@ -209,8 +226,16 @@ def table(scores: dict[str, Scores]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _sampling(config: DemoConfig) -> dict[str, Any]:
-    return {"pictures": config.train_pictures, "size": config.size, "seed": config.seed}
+def _questions(config: DemoConfig, folder: Path) -> Stage:
+    samples = folder / SAMPLES
+    return Stage(
+        "questions",
+        folder=samples,
+        work=lambda: _ask(folder, config),
+        settings={"seed": config.seed},
+        reads=(Source(folder / METADATA),),
+        makes=(samples / COMBINED,),
+    )
 
 
 def _ask(folder: Path, config: DemoConfig) -> None:
@@ -218,14 +243,6 @@ def _ask(folder: Path, config: DemoConfig) -> None:
     if not samples:
         raise InputError(f"{folder}: no question can be asked of its pictures")
     write_samples(folder / "samples", samples)
-
-
-def _once(stamp: Path, key: dict[str, Any], work: Callable[[], None]) -> None:
-    """Do the work unless `stamp` says it was done with the same key; the stamp is written last."""
-    if stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")) == key:
-        return
-    work()
-    write_text(stamp, json.dumps(key) + "\n")
 
 
 @contextmanager
