@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from finesight.ui.cli import data_merge, data_sets, data_synthesise
+from finesight.ui.cli import data_merge, data_mine, data_sets, data_synthesise
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,3 +17,4 @@ def _noun() -> None:
 data_sets.register(app)
 data_synthesise.register(app)
 data_merge.register(app)
+data_mine.register(app)
