@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -106,18 +107,26 @@ def test_make_targets_shown_to_readers_exist(line):
     assert targets <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
 
 
-def test_every_field_of_the_sft_config_is_described():
-    from finesight.train.sft import SftConfig
+def fields(config: type[BaseModel], before: str = "") -> Iterator[str]:
+    """Dotted names of the fields of a config and of the configs in it."""
+    for name, field in config.model_fields.items():
+        yield before + name
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from fields(kind, f"{before}{name}.")
 
-    def fields(config: type[BaseModel], before: str = "") -> Iterator[str]:
-        for name, field in config.model_fields.items():
-            yield before + name
-            kind = field.annotation
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield from fields(kind, f"{before}{name}.")
 
-    page = TEXTS.get(DOCS / "training.md", "")
-    assert not [name for name in fields(SftConfig) if f"`{name}`" not in page]
+@pytest.mark.parametrize(
+    ("config", "page"),
+    [
+        ("finesight.train.sft:SftConfig", "training.md"),
+        ("finesight.data.mine.settings:MiningSettings", "mining.md"),
+    ],
+)
+def test_every_field_of_a_config_is_described(config, page):
+    module, name = config.split(":")
+    described = TEXTS.get(DOCS / page, "")
+    assert not [f for f in fields(getattr(import_module(module), name)) if f"`{f}`" not in described]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

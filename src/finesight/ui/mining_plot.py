@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from finesight.data.mine.difficulty import Reason
 from finesight.data.mine.report import BINS, MiningReport, SubclassReport
@@ -35,6 +36,8 @@ def draw_mining(report: MiningReport) -> bytes:
     figure = Figure(figsize=(_WIDTH, head + _ROW * rows), layout="constrained")
     grid = figure.add_gridspec(1 + rows, 2, height_ratios=[head, *[_ROW] * rows])
     _reasons(figure.add_subplot(grid[0, :]), report)
+    title = f"{report.kept:,} prompts kept of {report.groups:,} groups"
+    figure.legend(title=title, loc="outside upper left", ncols=4, frameon=False, fontsize=8)
     for row, (subclass, one) in enumerate(report.subclasses.items(), 1):
         pair = [figure.add_subplot(grid[row, column]) for column in (0, 1)]
         _means(pair[0], subclass, one)
@@ -51,15 +54,15 @@ def _reasons(axes: Axes, report: MiningReport) -> None:
     ones = list(report.subclasses.values())
     names = [subclass.value for subclass in report.subclasses]
     left = np.zeros(len(ones))
-    for reason, colour in {None: _KEPT, **_REASONS}.items():
-        counts = np.array([one.dropped.get(reason, 0) if reason else one.kept for one in ones])
+    pieces = [("kept", _KEPT, np.array([one.kept for one in ones]))]
+    for reason, colour in _REASONS.items():
+        pieces.append((reason, colour, np.array([one.dropped.get(reason, 0) for one in ones])))
+    for name, colour, counts in pieces:
         if counts.any():
-            axes.barh(names, counts, left=left, color=colour, label=f"{reason or 'kept'} {counts.sum():,}")
+            axes.barh(names, counts, left=left, color=colour, label=f"{name} {counts.sum():,}")
             left += counts
     axes.invert_yaxis()
-    axes.set_title(f"{report.kept:,} prompts of {report.groups:,} groups", fontsize=11, loc="left")
     axes.set_xlabel("groups")
-    axes.legend(frameon=False, fontsize=8, ncols=4, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -89,5 +92,5 @@ def _finish(axes: Axes, title: str) -> None:
     axes.set_title(title, fontsize=9, loc="left")
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0, top=None if axes.dataLim.ymax > 0 else 1)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.spines[["top", "right"]].set_visible(False)
