@@ -18,12 +18,14 @@ from finesight.errors import InputError
 from finesight.train.track import EVALUATION, METRICS, read_metrics
 from finesight.ui.palette import TYPE_COLOURS
 
-FIRST = ("loss", "dense", "learning_rate", "gradient_norm", "samples_per_s")
+FIRST = ("loss", "dense", "reward", "learning_rate", "gradient_norm", "samples_per_s")
 """The panels that come first; what else a run logs follows by name."""
 ENDINGS = (".png", ".svg", ".pdf", ".html")
 _LOGARITHMIC = {"gradient_norm", "learning_rate"}
 _UNITS = {"loss": "nats", "dense": "nats", "samples_per_s": "questions / s"}
-_NOT_DRAWN = {"step", "seconds"}
+_NOT_DRAWN = {"step", "seconds", "token_accuracy"}
+_HELD_OUT = {"loss": -1, "reward": 1}
+"""What may be measured on held-out data, each also by kind of question, and whether more of it is better."""
 _COLUMNS, _PANEL = 3, (4.2, 2.8)
 
 
@@ -41,14 +43,20 @@ class Run(NamedTuple):
 
     def summary(self) -> dict[str, object]:
         """For machines: how far it is, its last row, and its best evaluation."""
-        best = min(self.held_out, key=lambda row: row["loss"], default=None)
         return {
             "run": str(self.folder),
             "done": self.done,
             "steps": int(self.training[-1]["step"]),
             "last": self.training[-1],
-            "best_held_out": best,
+            "best_held_out": self.best(),
         }
+
+    def best(self) -> dict[str, float] | None:
+        """The evaluation with the lowest loss, or the highest reward; None where there is none."""
+        for name, better in _HELD_OUT.items():
+            if rows := [row for row in self.held_out if name in row]:
+                return max(rows, key=lambda row: better * row[name])
+        return None
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
@@ -68,9 +76,10 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 
 def draw_runs(runs: Sequence[Run]) -> Figure:
     """A figure of all runs."""
-    drawn = sorted({name for run in runs for row in run.training for name in row} - _NOT_DRAWN)
+    rows = [row for run in runs for row in (*run.training, *run.held_out)]
+    drawn = sorted({name for row in rows for name in row if "/" not in name} - _NOT_DRAWN)
     panels = [*(n for n in FIRST if n in drawn), *(n for n in drawn if n not in FIRST)]
-    kinds = sorted({name for run in runs for row in run.held_out for name in row if name.startswith("loss/")})
+    kinds = sorted({name for row in runs[0].held_out for name in row if "/" in name})
     count = len(panels) + bool(kinds)
     columns = min(_COLUMNS, count)
     lines = -(-count // columns)
@@ -84,7 +93,7 @@ def draw_runs(runs: Sequence[Run]) -> Figure:
     if kinds:
         for number, kind in enumerate(kinds):
             rows = [row for row in runs[0].held_out if kind in row]
-            label = kind.removeprefix("loss/")
+            label = kind.partition("/")[2]
             axes[-1].plot(
                 [r["step"] for r in rows],
                 [r[kind] for r in rows],
@@ -92,7 +101,8 @@ def draw_runs(runs: Sequence[Run]) -> Figure:
                 color=colours[number % len(colours)],
                 label=label,
             )
-        _finish(axes[-1], f"held-out loss by kind, {runs[0].name}", legend=True)
+        what = kinds[0].partition("/")[0]
+        _finish(axes[-1], f"held-out {what} by kind, {runs[0].name}", legend=True)
     return figure
 
 
@@ -133,18 +143,17 @@ def _curve(axes: Axes, run: Run, name: str, colour: str) -> None:
         steps, values = np.array(points).T
         axes.plot(steps, values, alpha=0.2, linewidth=0.8, color=colour)
         axes.plot(steps, smooth(values), color=colour, label=run.name)
-    if name == "loss" and run.held_out:
-        held = np.array([(row["step"], row["loss"]) for row in run.held_out]).T
-        axes.plot(
-            *held, marker="o", markersize=4, linestyle="--", color=colour, label=f"{run.name}, held out"
-        )
+    held = [(row["step"], row[name]) for row in run.held_out if name in row]
+    if held:
+        label = f"{run.name}, held out"
+        axes.plot(*np.array(held).T, marker="o", markersize=4, linestyle="--", color=colour, label=label)
 
 
 def _finish(axes: Axes, name: str, legend: bool) -> None:
     axes.set_title(name.replace("_", " "), fontsize=10)
     axes.set_xlabel("step")
     axes.set_ylabel(_UNITS.get(name, "nats" if "loss" in name else ""))
-    if name in _LOGARITHMIC:
+    if name in _LOGARITHMIC and axes.dataLim.ymax > 0:
         axes.set_yscale("log", nonpositive="mask")
     axes.grid(alpha=0.3)
     if legend and axes.get_legend_handles_labels()[0]:
@@ -162,7 +171,8 @@ def smooth(values: np.ndarray, share: float = 0.03) -> np.ndarray:
 
 
 def _best(run: Run) -> str:
-    return f"{min(row['loss'] for row in run.held_out):.4f}" if run.held_out else "-"
+    best = run.best()
+    return f"{next(best[name] for name in _HELD_OUT if name in best):.4f}" if best else "-"
 
 
 def _name(folder: Path, all_of_them: Sequence[Path]) -> str:

@@ -60,6 +60,20 @@ def test_every_quantity_has_a_panel_and_every_run_its_name(tmp_path):
     assert ">b/same, held out<" not in text
 
 
+def test_rewards_of_a_policy_are_drawn_as_losses_are(tmp_path):
+    run = make_run(tmp_path / "policy", 4, held_out=False)
+    rows = [{"step": s, "reward": r, "reward/assess": r, "kl_start": 0.1} for s, r in ((2, 0.6), (4, 0.5))]
+    (run / "evaluation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert plot(run, "--out", tmp_path / "c.svg").exit_code == 0
+    text = (tmp_path / "c.svg").read_text()
+    for label in ("reward", "kl start", "assess", "held-out reward by kind, policy"):
+        assert f">{label}<" in text, label
+    (said,) = map(json.loads, plot(run, "--json").stdout.splitlines())
+    assert said["best_held_out"]["step"] == 2
+    assert plot(run, "--out", tmp_path / "c.html").exit_code == 0
+    assert ">0.6000<" in (tmp_path / "c.html").read_text()
+
+
 @pytest.mark.parametrize("name", ["c.pdf", "c.html"])
 def test_other_endings(tmp_path, name):
     run = make_run(tmp_path / "run <x>", 5)
