@@ -129,6 +129,14 @@ def test_every_field_of_a_config_is_described(config, page):
     assert not [f for f in fields(getattr(import_module(module), name)) if f"`{f}`" not in described]
 
 
+def test_every_setting_of_the_rewards_is_described_with_its_default():
+    from finesight.scoring.rewards import RewardSettings
+
+    fields = RewardSettings.model_fields
+    rows = [f"| `{name}` | {field.default:g} | {field.description} |" for name, field in fields.items()]
+    assert not [row for row in rows if row not in TEXTS[DOCS / "rewards.md"]]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_page_names_a_place_on_its_writers_machine(page):
     assert not OWN_PATHS.findall(TEXTS[page])

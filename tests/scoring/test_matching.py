@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from finesight.schema.box import Box
 from finesight.schema.challenge import TypedBox
 from finesight.schema.taxonomy import DistortionType
-from finesight.scoring.matching import iou_matrix, match_typed, optimal_match
+from finesight.scoring.matching import best_match, iou_matrix, match_typed, optimal_match
 
 CORNER = st.integers(0, 1000)
 boxes = st.tuples(CORNER, CORNER, CORNER, CORNER).map(
@@ -58,6 +58,21 @@ def test_matching_finds_as_many_pairs_as_possible_and_of_those_the_best(overlap,
     assert len(pairs) == count
     assert sum(overlap[i, j] for i, j in pairs) == pytest.approx(total)
     assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
+
+
+@given(overlaps)
+def test_the_best_matching_is_worth_what_the_best_of_all_assignments_is(worth):
+    pairs = best_match(worth)
+    small = worth if worth.shape[0] <= worth.shape[1] else worth.T
+    orders = permutations(range(small.shape[1]), small.shape[0])
+    most = max(sum(small[i, j] for i, j in enumerate(columns)) for columns in orders)
+    assert sum(worth[pair] for pair in pairs) == pytest.approx(most)
+    assert all(worth[pair] > 0 for pair in pairs)
+    assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
+
+
+def test_one_far_better_pair_beats_two_where_only_the_sum_counts():
+    assert best_match(np.array([[0.9, 0.3], [0.3, 0.0]])) == [(0, 0)]
 
 
 def test_two_pairs_beat_one_better_pair():

@@ -92,6 +92,13 @@ def parse_brief(text: str) -> Brief | ParseFailure:
     return settle(Brief(level=level, mentions=mentions, scene=sections["scene description"].text), faults)
 
 
+def names_again(text: str) -> int:
+    """How many distortions a brief assessment names that it has named before; `Brief` has each once."""
+    said = _sections(read(text).body)[0].get("distortion assessment")
+    mentions = _mentions(said)[0] if said else ()
+    return len(mentions) - len(set(mentions))
+
+
 def parse_dist_assess(text: str) -> tuple[Finding, ...] | ParseFailure:
     """The findings anywhere in the prose about one type, none where it is said to be absent."""
     answer = read(text)

@@ -235,9 +235,15 @@ def behind_level(line: str) -> str:
     return line[match.end() :].strip(" \t\r\n.") if match else ""
 
 
-def prose(body: str) -> str:
-    """The text without its references and boxes."""
-    return _ITEM.sub(" ", body)
+def prose(body: str) -> list[str]:
+    """The words beside references and boxes."""
+    return re.findall(r"\w+", _ITEM.sub(" ", body))
+
+
+def boxes_again(body: str) -> int:
+    """How many boxes stand behind the same reference, or behind none, as they did before."""
+    said = [(m.label and name_in(m.label), box) for m in scan(body)[0] for box in m.boxes]
+    return len(said) - len(set(said))
 
 
 def undenied(body: str, denial: re.Pattern[str] = DENIAL) -> tuple[Fault, ...]:

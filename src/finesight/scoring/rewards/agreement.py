@@ -34,11 +34,16 @@ class Found(NamedTuple):
     severity: float
 
 
-def found(said: Sequence[Finding], true: Sequence[Finding], settings: RewardSettings) -> Found:
+def found(
+    said: Sequence[Finding], true: Sequence[Finding], settings: RewardSettings, again: int = 0
+) -> Found:
     """F1 x IoU of the boxes of each type, with a share for their severities.
 
     A pair is worth (1 - `hit`) x IoU, and `hit` more from IoU .5 on; the share `severity` of that is earned only as
     far as its severity is right.
+
+    Args:
+        again: how many boxes were said that had been said before; they find nothing, but they were said.
     """
     if not said or not true:
         return Found(*[float(not said and not true)] * 3)
@@ -46,23 +51,29 @@ def found(said: Sequence[Finding], true: Sequence[Finding], settings: RewardSett
     graded = place * _severities(said, true)
     worth = place + settings.severity * (graded - place)
     pairs = best_match(worth)
-    return Found(*(_dice(part, pairs) for part in (worth, place, graded)))
+    return Found(*(_dice(part, pairs, again) for part in (worth, place, graded)))
 
 
-def referred(said: Sequence[Box], true: Sequence[Box]) -> float:
-    """F1 x IoU of boxes without a type."""
+def referred(said: Sequence[Box], true: Sequence[Box], again: int = 0) -> float:
+    """F1 x IoU of boxes without a type; `again` as in `found`."""
     if not said or not true:
         return float(not said and not true)
     overlap = _overlap(said, true)
-    return _dice(overlap, best_match(overlap))
+    return _dice(overlap, best_match(overlap), again)
 
 
-def named(said: Sequence[Mention], true: Sequence[Mention], settings: RewardSettings) -> float:
-    """F1 of names: a pair of one type is worth 1, less the share `named_severity` as far as its severity is wrong."""
+def named(
+    said: Sequence[Mention], true: Sequence[Mention], settings: RewardSettings, again: int = 0
+) -> float:
+    """F1 of names; `again` as in `found`.
+
+    A pair of one type is worth 1, but the share `named_severity` of it is earned only as far as its severity is
+    right.
+    """
     if not said or not true:
         return float(not said and not true)
     worth = _same_type(said, true) * (1 + settings.named_severity * (_severities(said, true) - 1))
-    return _dice(worth, best_match(worth))
+    return _dice(worth, best_match(worth), again)
 
 
 def keys(said: Sequence[Finding], true: Sequence[Finding]) -> float:
@@ -109,6 +120,6 @@ def _severities(said: Sequence[Finding | Mention], true: Sequence[Finding | Ment
     return graded
 
 
-def _dice(worth: Matrix, pairs: Sequence[tuple[int, int]]) -> float:
-    """2 x the worth of the pairs by the number of findings on both sides, the same in whatever order they are."""
-    return 2 * fsum(worth[pair] for pair in pairs) / sum(worth.shape)
+def _dice(worth: Matrix, pairs: Sequence[tuple[int, int]], again: int) -> float:
+    """2 x the worth of the pairs by all that was said and is true, the same in whatever order they are."""
+    return 2 * fsum(worth[pair] for pair in pairs) / (sum(worth.shape) + again)

@@ -16,20 +16,22 @@ from finesight.schema.taxonomy import Level
 from finesight.scoring.rewards.agreement import found, graded_level, keys, named, referred
 from finesight.scoring.rewards.reward import Reward, RewardFunction, unread
 from finesight.scoring.rewards.settings import RewardSettings
-from finesight.text.excess import options_of, prose_words, words_behind
 from finesight.text.grammar import END_TOKENS
+from finesight.text.manner import Manner, manner_of, options_of
 from finesight.text.parse import parse
 
 Letters = Sequence[str | ParseFailure]
-Context = tuple[tuple[str, Any], ...]
-"""What a parser is told beside the text, as something that can be a key."""
+Options = tuple[tuple[str, ...], ...]
+"""Those of each question of a choice; none for other subclasses, and an empty tuple where they are not known."""
+Judge = Callable[[Any, Any, RewardSettings, int], Reward]
+"""What is said, what is true, settings, and how often something was said that had been said before."""
 
-EXCESS: Final = "it goes on behind its end, or at great length"
+EXCESS: Final = "it goes on where it should have ended, or is much too long"
 
 
-def _assess(said: Diagnosis, true: Diagnosis, settings: RewardSettings) -> Reward:
+def _assess(said: Diagnosis, true: Diagnosis, settings: RewardSettings, again: int) -> Reward:
     """Distortions, KEY and level; KEY only where the reference names one, as in the indicator."""
-    boxes = found(said.findings, true.findings, settings)
+    boxes = found(said.findings, true.findings, settings, again)
     key = keys(said.keys, true.keys)
     level = graded_level(said.level, true.level, settings.level_reach)
     weighed = [(settings.found, boxes.worth), (settings.level, level)]
@@ -38,34 +40,36 @@ def _assess(said: Diagnosis, true: Diagnosis, settings: RewardSettings) -> Rewar
     return Reward(_mean(weighed), parts=parts | ({"key": key} if true.keys else {}))
 
 
-def _brief(said: Brief, true: Brief, settings: RewardSettings) -> Reward:
+def _brief(said: Brief, true: Brief, settings: RewardSettings, again: int) -> Reward:
     """Distortions by name, and level; the scene is free text and not judged."""
-    names = named(said.mentions, true.mentions, settings)
+    names = named(said.mentions, true.mentions, settings, again)
     level = graded_level(said.level, true.level, settings.level_reach)
     weighed = [(settings.found, names), (settings.level, level)]
     return Reward(_mean(weighed), parts={"named": names, "level": level})
 
 
-def _findings(said: Sequence[Finding], true: Sequence[Finding], settings: RewardSettings) -> Reward:
-    boxes = found(said, true, settings)
+def _findings(
+    said: Sequence[Finding], true: Sequence[Finding], settings: RewardSettings, again: int
+) -> Reward:
+    boxes = found(said, true, settings, again)
     return Reward(boxes.worth, parts={"boxes": boxes.boxes, "severity": boxes.severity})
 
 
-def _referring(said: Sequence[Box], true: Sequence[Box], settings: RewardSettings) -> Reward:
-    boxes = referred(said, true)
+def _referring(said: Sequence[Box], true: Sequence[Box], settings: RewardSettings, again: int) -> Reward:
+    boxes = referred(said, true, again)
     return Reward(boxes, parts={"boxes": boxes})
 
 
-def _score(said: Level, true: Level, settings: RewardSettings) -> Reward:
+def _score(said: Level, true: Level, settings: RewardSettings, again: int) -> Reward:
     level = graded_level(said, true, settings.level_reach)
     return Reward(level, parts={"level": level})
 
 
-def _choice(said: str, true: str, settings: RewardSettings) -> Reward:
+def _choice(said: str, true: str, settings: RewardSettings, again: int) -> Reward:
     return Reward(float(said == true))
 
 
-def _choices(said: Letters, true: Letters, settings: RewardSettings) -> Reward:
+def _choices(said: Letters, true: Letters, settings: RewardSettings, again: int) -> Reward:
     """The share answered right: a letter that cannot be read is wrong, a question without a true one is left out."""
     asked = [
         (str(n), *pair) for n, pair in enumerate(zip(said, true, strict=True), 1) if isinstance(pair[1], str)
@@ -82,55 +86,58 @@ def _mean(weighed: Sequence[tuple[float, float]]) -> float:
     return min(1.0, sum(weight * value for weight, value in weighed) / total)
 
 
-def _rule(judge: Callable[[Any, Any, RewardSettings], Reward]) -> RewardFunction:
+def _rule(judge: Judge) -> RewardFunction:
     """The reward function that reads answer and reference and has the one judged by the other."""
 
     def reward(sample: Sample, answer: str, settings: RewardSettings) -> Reward:
-        return _judged(judge, sample, answer, settings, ())
+        return _judged(judge, sample, answer, settings)
 
     return reward
 
 
 def _choice_rule(sample: Sample, answer: str, settings: RewardSettings) -> Reward:
     """Exact letter; of a merged sample the share answered right."""
-    options = tuple(tuple(texts) or len(ascii_uppercase) for texts in options_of(sample))
-    if len(options) == 1:
-        return _judged(_choice, sample, answer, settings, (("options", options[0]),))
-    return _judged(_choices, sample, answer, settings, (("count", len(options)), ("options", options)))
+    options = tuple(map(tuple, options_of(sample)))
+    return _judged(_choice if len(options) == 1 else _choices, sample, answer, settings, options)
 
 
 def _judged(
-    judge: Callable[[Any, Any, RewardSettings], Reward],
-    sample: Sample,
-    answer: str,
-    settings: RewardSettings,
-    context: Context,
+    judge: Judge, sample: Sample, answer: str, settings: RewardSettings, options: Options = ()
 ) -> Reward:
-    true = _reference(sample.subclass, sample.answer, context)
+    true, usual = _reference(sample.subclass, sample.answer, options)
     if isinstance(true, ParseFailure):
         return unread(true, "reference: ")
-    said = parse(sample.subclass, answer, **dict(context))
+    said = _read(sample.subclass, answer, options)
     if isinstance(said, ParseFailure):
         return unread(said)
-    reward = judge(said, true, settings)
-    if reward.value is None or not _goes_on(sample, answer, settings):
+    manner = manner_of(sample.subclass, answer, options)
+    reward = judge(said, true, settings, max(0, manner.again - usual.again))
+    if reward.value is None or not _goes_on(manner, usual, settings):
         return reward
-    return reward._replace(value=settings.excess * reward.value, reason=EXCESS)
+    reason = "; ".join(filter(None, (reward.reason, EXCESS)))
+    return reward._replace(value=settings.excess * reward.value, reason=reason)
 
 
 @lru_cache(maxsize=4096)
-def _reference(subclass: Subclass, text: str, context: Context) -> Any:
-    """What the reference says; it is whole by definition, so it may lack its full stop."""
-    return parse(subclass, text + END_TOKENS[0], **dict(context))
+def _reference(subclass: Subclass, text: str, options: Options) -> tuple[Any, Manner]:
+    """What the reference says and how; it is whole by definition, so it may lack its full stop."""
+    return _read(subclass, text + END_TOKENS[0], options), manner_of(subclass, text, options)
 
 
-def _goes_on(sample: Sample, answer: str, settings: RewardSettings) -> bool:
-    """Whether there are more words behind the end than in the reference, or far more prose than there."""
-    if words_behind(sample, answer) > words_behind(sample, sample.answer):
-        return True
-    prose = prose_words(sample.subclass, answer)
-    usual = prose_words(sample.subclass, sample.answer)
-    return prose > settings.prose_ratio * usual + settings.prose_slack
+def _read(subclass: Subclass, text: str, options: Options) -> Any:
+    if subclass is not Subclass.MCQ:
+        return parse(subclass, text)
+    known = [texts or len(ascii_uppercase) for texts in options]
+    return parse(
+        subclass,
+        text,
+        **({"options": known[0]} if len(known) == 1 else {"count": len(known), "options": known}),
+    )
+
+
+def _goes_on(manner: Manner, usual: Manner, settings: RewardSettings) -> bool:
+    """Whether there are more words behind the end than in the reference, or many more in all."""
+    return manner.behind > usual.behind or manner.prose > settings.words * usual.prose + settings.spare_words
 
 
 REWARDS: Final[Mapping[Subclass, RewardFunction]] = MappingProxyType(

@@ -44,17 +44,15 @@ class RewardSettings(BaseModel):
         default=0.25,
         ge=0,
         le=1,
-        description="what is left of the reward of an answer that goes on behind its end",
+        description="what is left of the reward of an answer that does not end where it should",
     )
-    prose_ratio: float = Field(
+    words: float = Field(
         default=2.0,
         ge=1,
         allow_inf_nan=False,
-        description="prose of this many times the reference's is no excess",
+        description="this many times the reference's words are not too many",
     )
-    prose_slack: int = Field(
-        default=12, ge=0, description="words of prose beyond that which are no excess either"
-    )
+    spare_words: int = Field(default=8, ge=0, description="words that are not too many on top of that")
 
     @model_validator(mode="after")
     def _something_counts(self) -> RewardSettings:
