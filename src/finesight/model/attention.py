@@ -21,6 +21,7 @@ from transformers.masking_utils import sdpa_mask
 
 from finesight.errors import ModelError
 from finesight.model.forks import Forks
+from finesight.model.stem import Growth
 from finesight.model.tree import Layout, visible
 
 Attention = Literal["sdpa", "flex"]
@@ -59,12 +60,13 @@ def sight(attention: Attention, layout: Layout) -> dict[str, Any]:
 
 
 def attend_sdpa(
-    module: nn.Module,
+    module: Any,
     query: Tensor,
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
     forks: Forks | None = None,
+    growth: Growth | None = None,
     **settings: Any,
 ) -> tuple[Tensor, None]:
     """Torch's scaled dot product attention over each segment and its ancestors.
@@ -72,10 +74,13 @@ def attend_sdpa(
     Args:
         query: (B, H, L, D). key, value: (B, H', K, D).
         attention_mask: (B, 1, 1, K) integers: `until` of a layout; else as transformers makes it.
+        growth: of answers that grow behind a stem, a token at a time; then it alone says who sees what.
 
     Returns:
         (B, L, H, D), and None for the weights.
     """
+    if growth is not None:
+        return growth.attend(module.layer_idx, query, key, value, settings["scaling"]), None
     if attention_mask is not None and attention_mask.dtype == torch.int64:
         if forks is not None:
             return _segments(query, key, value, forks, settings), None
@@ -137,6 +142,13 @@ def _segments(query: Tensor, key: Tensor, value: Tensor, forks: Forks, settings:
         # What padding says is heard by nobody.
         rows.append(torch.cat([*results, asking[-1]], dim=2))
     return torch.cat(rows).transpose(1, 2)
+
+
+def going_on(growth: Growth) -> dict[str, Any]:
+    """Arguments that make a decoder read the next token of each answer of a growth, which is also its cache."""
+    # The mask says nothing: with one of four dimensions, transformers makes none of its own.
+    mask = torch.zeros(1, 1, 1, 1, dtype=torch.int64, device=growth.device)
+    return {"attention_mask": mask, "growth": growth}
 
 
 @cache

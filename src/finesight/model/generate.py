@@ -1,46 +1,57 @@
-"""Greedy answers of a transformers model: every picture encoded once, every prefix laid out once.
+"""Answers of a transformers model: a picture is encoded once, its prefix and each question are laid out once.
 
-The questions of a picture share the cache of its prefix; rows that have ended leave the batch.
+All answers to a question, and all questions of a picture, grow behind what they have in common (see stem).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
+from torch import Tensor, nn
 from transformers import DynamicCache
 
-from finesight.model.attention import sight
+from finesight.errors import ModelError
 from finesight.model.chat import encode
-from finesight.model.coordinates import from_model, to_model
+from finesight.model.coordinates import Coordinates, from_model, to_model
+from finesight.model.decode import Choose, Rules, Written, decode
+from finesight.model.draw import draw, likeliest, uniforms
 from finesight.model.family import ImageFeatures
+from finesight.model.lines import RowLine, StemLine, lay_stem
 from finesight.model.load import LoadedModel
 from finesight.model.protocol import Completion, Request
 from finesight.model.rows import RowsFamily
-from finesight.model.tree import Tree, lay_out, standing, visible
-from finesight.model.vision import VisionInput
+from finesight.schema.picture import Picture
+from finesight.schema.rollout import Sampling
 from finesight.schema.taxonomy import Level
 
+Size = tuple[int, int] | None
+"""Width and height in pixels of a picture as a model sees it; None where features were kept, which do not tell."""
 
-@dataclass
-class Row:
-    """One question of one picture while it is being answered."""
 
-    image: int
-    prompt: str
-    ids: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    levels: tuple[float, ...] | None = None
+class Seen(NamedTuple):
+    """What the model sees of a picture."""
+
+    features: ImageFeatures
+    size: Size
+
+
+class Asked(NamedTuple):
+    """A question of a group of requests: the picture it is of, its tokens, its seed."""
+
+    picture: int
+    tokens: list[int]
+    seed: int
 
 
 class TreeGenerator:
-    """Answers requests with a loaded model, `rows` questions at a time.
+    """Answers requests with a loaded model, `rows` answers at a time.
 
-    `vision_passes` and `prefix_tokens` count the work done, so that a test can hold it to once a picture.
+    `vision_passes`, `prefix_tokens` and `question_tokens` count the work done, so that a test can hold it to once
+    a picture and once a question.
     """
 
     def __init__(self, model: LoadedModel, max_new_tokens: int = 512, rows: int = 32) -> None:
@@ -49,153 +60,164 @@ class TreeGenerator:
         self.rows = rows
         self.vision_passes = 0
         self.prefix_tokens = 0
-        self._level_ids = _level_ids(model)
-        self._forbidden = list(model.vision_ids)
+        self.question_tokens = 0
+        self._levels = _level_ids(model)
 
     @property
     def name(self) -> str:
         return self.model.name
 
-    @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
-        """Greedy completions of every prompt of every request."""
-        answers: list[list[Completion]] = []
-        for group in _groups(requests, self.rows):
-            answers += self._answer(group)
+        """Greedy completions of every prompt of every request, with the start of every token."""
+        greedy = Sampling(samples=1, temperature=0, max_new_tokens=self.max_new_tokens)
+        answers = self.sample(requests, greedy, [[0] * len(r.prompts) for r in requests])
+        return [[self._with_starts(c) for (c,) in prompts] for prompts in answers]
+
+    def sample(
+        self, requests: Sequence[Request], sampling: Sampling, seeds: Sequence[Sequence[int]]
+    ) -> list[list[list[Completion]]]:
+        """Completions of every prompt of every request, [request][prompt][n]; see `protocol.Sampler`."""
+        answers: list[list[list[Completion]]] = []
+        with _resting(self.model.family), torch.no_grad():
+            for group in _groups(requests, sampling.samples, self.rows):
+                answers += self._answer(group, sampling, seeds[len(answers) : len(answers) + len(group)])
         return answers
 
-    def _answer(self, requests: Sequence[Request]) -> list[list[Completion]]:
-        inputs = [self.model.images(r.picture) for r in requests]
-        features = [f for i in inputs for f in self.model.family.features([i])]
-        self.vision_passes += len(inputs)
-        rows = [Row(i, p) for i, r in enumerate(requests) for p in r.prompts]
-        if isinstance(self.model.family, RowsFamily):
-            for row in rows:
-                self._decode_alone(self.model.family, row, inputs[row.image], features[row.image])
-        elif rows:
-            self._decode(rows, inputs, features)
+    def _answer(
+        self, requests: Sequence[Request], sampling: Sampling, seeds: Sequence[Sequence[int]]
+    ) -> list[list[list[Completion]]]:
+        seen = [self._see(request) for request in requests]
+        asked = self._ask(requests, seen, seeds)
+        written = iter(self._write([s.features for s in seen], asked, sampling))
         return [
-            [self._completion(row, inputs[i]) for row in rows if row.image == i] for i in range(len(requests))
+            [
+                [self._completion(w, s.size) for w in islice(written, sampling.samples)]
+                for _prompt in request.prompts
+            ]
+            for request, s in zip(requests, seen, strict=True)
         ]
 
-    def _decode(
-        self, rows: list[Row], inputs: Sequence[VisionInput], features: Sequence[ImageFeatures]
-    ) -> None:
-        """Fill `rows` with tokens."""
-        family = self.model.family
-        cache = DynamicCache()
-        real, following = self._prefill(features, cache)
-        images = torch.tensor([row.image for row in rows], device=family.device)
-        cache.batch_select_indices(images)
-        hidden, real, following = self._ask(rows, inputs, cache, real[images], following[images])
-        live = list(rows)
-        for _ in range(self.max_new_tokens):
-            chosen = self._choose(live, family.logits(hidden))
-            going = chosen != self.model.chat.end_id
-            if not going.any():
-                return
-            # Dropping rows copies the cache, which costs about a step: worth it when a quarter has ended.
-            if going.sum() <= 0.75 * len(live):
-                kept = going.nonzero().squeeze(1)
-                cache.batch_select_indices(kept)
-                live = [live[i] for i in kept.tolist()]
-                chosen, real, following = chosen[kept], real[kept], following[kept]
-            real = torch.cat([real, torch.ones_like(real[:, :1])], dim=1)
-            positions = following.expand(3, -1)[..., None]
-            hidden = family.hidden(chosen[:, None], positions, _going_on(real, 1), cache=cache)[:, -1]
-            following = following + 1
-
-    def _decode_alone(self, family: RowsFamily, row: Row, seen: VisionInput, features: ImageFeatures) -> None:
-        """Fill one row with tokens, prefix and picture its own."""
-        cache = DynamicCache()
-        prefix = self.model.prefix(features)
-        self.prefix_tokens += len(prefix)
-        (question,) = self._questions([row], [seen])
-        logits = family.step(torch.tensor([prefix + question], device=family.device), cache, features)
-        for _ in range(self.max_new_tokens):
-            chosen = self._choose([row], logits)
-            if row.ids[-1] == self.model.chat.end_id or len(row.ids) == self.max_new_tokens:
-                return
-            logits = family.step(chosen[:, None], cache)
-
-    def _questions(self, rows: Sequence[Row], inputs: Sequence[VisionInput]) -> list[list[int]]:
-        """Tokens of the question of each row, in the model's own coordinates; inputs are those of the rows."""
-        coordinates = self.model.description.coordinates
-        return self.model.ask(
-            [to_model(r.prompt, coordinates, s.width, s.height) for r, s in zip(rows, inputs, strict=True)]
-        )
-
-    def _prefill(self, features: Sequence[ImageFeatures], cache: Any) -> tuple[Tensor, Tensor]:
-        """Lay out each picture's prefix; which columns are real (n, P) and the next positions (n,)."""
-        family = self.model.family
-        trees = []
-        for feature in features:
-            prefix = self.model.prefix(feature)
-            trees.append(Tree(prefix, family.prefix_positions(prefix, [feature.grid]), []))
-        self.prefix_tokens += sum(tree.length for tree in trees)
-        layout = lay_out([[tree] for tree in trees]).to(family.device)
-        seeing = sight(family.attention, layout)
-        family.hidden(layout.ids, layout.positions, seeing, family.tokens(features), cache)
-        lengths = torch.tensor([tree.length for tree in trees], device=family.device)
-        following = torch.tensor([int(tree.positions.max()) + 1 for tree in trees], device=family.device)
-        return _real(lengths), following
+    def _see(self, request: Request) -> Seen:
+        """The features of a picture, which a picture that comes as such goes through the tower for."""
+        picture = request.picture
+        if isinstance(picture, ImageFeatures):
+            return Seen(picture, None)
+        pixels = self.model.images(picture) if isinstance(picture, Picture) else picture
+        self.vision_passes += 1
+        return Seen(self.model.family.features([pixels])[0], (pixels.width, pixels.height))
 
     def _ask(
-        self,
-        rows: Sequence[Row],
-        inputs: Sequence[VisionInput],
-        cache: Any,
-        real: Tensor,
-        following: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Add the questions; the last hidden states (rows, H), what is real now, and next positions."""
+        self, requests: Sequence[Request], seen: Sequence[Seen], seeds: Sequence[Sequence[int]]
+    ) -> list[Asked]:
+        """The tokens of every question, in the model's own coordinates."""
+        prompts = [
+            (number, self._translate(prompt, to_model, seen[number].size), seed)
+            for number, (request, own) in enumerate(zip(requests, seeds, strict=True))
+            for prompt, seed in zip(request.prompts, own, strict=True)
+        ]
+        tokens = self.model.ask([text for _, text, _ in prompts])
+        return [Asked(n, ids, seed) for (n, _, seed), ids in zip(prompts, tokens, strict=True)]
+
+    def _write(
+        self, pictures: Sequence[ImageFeatures], asked: Sequence[Asked], sampling: Sampling
+    ) -> Iterator[Written]:
+        """The answers to every question in turn."""
+        rules = Rules(
+            tuple(self.model.vision_ids), self.model.chat.end_id, sampling.max_new_tokens, self._levels
+        )
+        prefixes = [self.model.prefix(picture) for picture in pictures]
         family = self.model.family
-        asked = self._questions(rows, [inputs[row.image] for row in rows])
-        questions = [torch.tensor(question, device=family.device) for question in asked]
-        lengths = torch.tensor([len(q) for q in questions], device=family.device)
-        ids = pad_sequence(questions, batch_first=True)
-        offsets = torch.arange(ids.shape[1], device=family.device)
-        positions = (following[:, None] + offsets).expand(3, -1, -1)
-        real = torch.cat([real, _real(lengths)], dim=1)
-        hidden = family.hidden(ids, positions, _going_on(real, ids.shape[1]), cache=cache)
-        last = hidden[torch.arange(len(rows), device=family.device), lengths - 1]
-        return last, real, following + lengths
+        if isinstance(family, RowsFamily):
+            for question in asked:
+                logits, cache = self._read_row(family, prefixes, pictures, question)
+                for n in range(sampling.samples):
+                    choose = self._choose([(question.seed, n)], sampling)
+                    yield from decode(RowLine(family, cache, logits), 1, choose, rules)
+            return
+        if not asked:
+            return
+        self.prefix_tokens += sum(map(len, prefixes))
+        self.question_tokens += sum(len(question.tokens) for question in asked)
+        stem = lay_stem(family, pictures, prefixes, [(q.picture, q.tokens) for q in asked])
+        rows = [(number, n) for number in range(len(asked)) for n in range(sampling.samples)]
+        for start in range(0, len(rows), self.rows):
+            some = rows[start : start + self.rows]
+            choose = self._choose([(asked[number].seed, n) for number, n in some], sampling)
+            line = StemLine(family, stem, [number for number, _ in some])
+            yield from decode(line, len(some), choose, rules)
 
-    def _choose(self, live: Sequence[Row], logits: Tensor) -> Tensor:
-        """The likeliest next token of each row, kept in it."""
-        logits = logits.float()
-        logits[:, self._forbidden] = -torch.inf
-        best, chosen = logits.log_softmax(-1).max(-1)
-        ended = self.model.chat.end_id
-        for i, (row, token, logprob) in enumerate(zip(live, chosen.tolist(), best.tolist(), strict=True)):
-            if row.ids and row.ids[-1] == ended:
-                chosen[i] = ended
-                continue
-            row.ids.append(token)
-            row.logprobs.append(logprob)
-            if token in self._level_ids:
-                row.levels = tuple(logits[i, list(self._level_ids)].softmax(-1).tolist())
-        return chosen
+    def _read_row(
+        self,
+        family: RowsFamily,
+        prefixes: Sequence[list[int]],
+        pictures: Sequence[ImageFeatures],
+        question: Asked,
+    ) -> tuple[Tensor, DynamicCache]:
+        """Logits behind a question, and the cache, of a model without an adapter."""
+        prefix, cache = prefixes[question.picture], DynamicCache()
+        self.prefix_tokens += len(prefix)
+        self.question_tokens += len(question.tokens)
+        row = torch.tensor([[*prefix, *question.tokens]], device=family.device)
+        return family.step(row, cache, pictures[question.picture]), cache
 
-    def _completion(self, row: Row, seen: VisionInput) -> Completion:
-        tokenizer = self.model.tokenizer
-        raw = tokenizer.decode(row.ids)
-        text = from_model(raw, self.model.description.coordinates, seen.width, seen.height)
+    def _choose(self, streams: Sequence[tuple[int, int]], sampling: Sampling) -> Choose:
+        """How the tokens of some answers are chosen, each from its own random stream."""
+        if sampling.temperature == 0:
+            return lambda logits, _live, _step: likeliest(logits)
+        drawn = torch.from_numpy(uniforms(streams, sampling.max_new_tokens)).to(self.model.family.device)
+        return lambda logits, live, step: draw(
+            logits, drawn[live, step], sampling.temperature, sampling.top_p
+        )
+
+    def _completion(self, written: Written, size: Size) -> Completion:
+        text = self._translate(self.model.tokenizer.decode(list(written.tokens)), from_model, size)
+        finished = written.tokens[-1:] == (self.model.chat.end_id,)
+        return Completion(text, (), written.logprobs, written.levels, written.tokens, finished)
+
+    def _with_starts(self, completion: Completion) -> Completion:
+        decode, ids = self.model.tokenizer.decode, list(completion.tokens)
         # Token starts are those of the raw text; rewritten coordinates shift what follows.
-        starts: tuple[int, ...] = ()
-        if text == raw:
-            starts = tuple(len(tokenizer.decode(row.ids[:i])) for i in range(len(row.ids)))
-        return Completion(text, starts, tuple(row.logprobs), row.levels)
+        if decode(ids) != completion.text:
+            return completion
+        return completion._replace(starts=tuple(len(decode(ids[:i])) for i in range(len(ids))))
+
+    def _translate(
+        self, text: str, translate: Callable[[str, Coordinates, int, int], str], size: Size
+    ) -> str:
+        """A text to or from the model's own coordinates."""
+        coordinates = self.model.description.coordinates
+        if coordinates is Coordinates.THOUSANDTHS:
+            return text
+        if size is None:
+            raise ModelError(
+                f"{self.name} speaks pixels, and kept features do not tell the size of their picture: "
+                "give the picture itself, or a model that speaks thousandths"
+            )
+        return translate(text, coordinates, *size)
 
 
-def _groups(requests: Sequence[Request], rows: int) -> Iterator[list[Request]]:
-    """Requests in order, as many together as have at most `rows` prompts between them."""
+@contextmanager
+def _resting(family: nn.Module) -> Iterator[None]:
+    """Without dropout and recomputation, even in the middle of training."""
+    training = family.training
+    family.eval()
+    try:
+        yield
+    finally:
+        family.train(training)
+
+
+def _groups(requests: Sequence[Request], samples: int, rows: int) -> Iterator[list[Request]]:
+    """Requests in order, as many together as have at most `rows` answers between them."""
     group: list[Request] = []
+    answers = 0
     for request in requests:
-        if group and sum(len(r.prompts) for r in group) + len(request.prompts) > rows:
+        own = len(request.prompts) * samples
+        if group and answers + own > rows:
             yield group
-            group = []
+            group, answers = [], 0
         group.append(request)
+        answers += own
     if group:
         yield group
 
@@ -204,13 +226,3 @@ def _level_ids(model: LoadedModel) -> tuple[int, ...]:
     """First token of each level word in a sentence, worst to best; empty where two words share one."""
     ids = tuple(encode(model.tokenizer, f" {level.value}")[0] for level in Level)
     return ids if len(set(ids)) == len(ids) else ()
-
-
-def _real(lengths: Tensor) -> Tensor:
-    """(n,) lengths to (n, longest), True where a row padded on the right has a token."""
-    return torch.arange(int(lengths.max()), device=lengths.device) < lengths[:, None]
-
-
-def _going_on(real: Tensor, new: int) -> dict[str, Tensor]:
-    """What the last `new` columns of rows from a cache see: all that is real (n, K), up to themselves."""
-    return {"attention_mask": visible(standing(real), real.shape[1] - new)}

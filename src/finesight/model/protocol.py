@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from finesight.schema.picture import Picture
 from finesight.schema.rollout import Sampling
 
+if TYPE_CHECKING:
+    from finesight.model.family import Visual
+
 
 class Request(NamedTuple):
-    """One picture and the questions that branch off it."""
+    """One picture and the questions that branch off it.
 
-    picture: Picture
+    picture: to the model in this process also as its pixel input, or as features that were kept, which do not go
+    through the vision tower again.
+    """
+
+    picture: Picture | Visual
     prompts: tuple[str, ...]
 
 

@@ -10,8 +10,9 @@ from finesight.schema.sample import Sample
 class Sampling(BaseModel):
     """How answers are drawn from a model.
 
-    The log-probabilities that are kept are those of the model's distribution at `temperature`, before `top_p` cuts
-    its tail off: with `top_p` below 1 they are not those of the draw, and importance ratios are biased by it.
+    The log-probabilities that are kept are those of the model's distribution at `temperature` (at 0: at 1) over the
+    tokens that may be said, which those that stand for pictures are not, before `top_p` cuts its tail off: with
+    `top_p` below 1 they are not those of the draw, and importance ratios are biased by it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
