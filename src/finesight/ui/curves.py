@@ -1,109 +1,94 @@
-"""Pictures of runs: a panel for every quantity of their metrics, several runs over each other."""
+"""Pictures of runs: a panel for every quantity they log, several runs over each other."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import Path
-from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
-from finesight.errors import InputError
-from finesight.train.track import EVALUATION, METRICS, read_metrics
-from finesight.ui.palette import TYPE_COLOURS
+from finesight.ui.palette import TYPE_COLOURS, luminance
+from finesight.ui.runs import Row, Run
 
-FIRST = ("loss", "dense", "reward", "learning_rate", "gradient_norm", "samples_per_s")
-"""The panels that come first; what else a run logs follows by name."""
+FIRST = (
+    *("reward", "entropy", "kl_start"),
+    *("reward_std", "zero_variance", "clip_fraction"),
+    *("answer_tokens", "cut_off", "unscored"),
+    *("loss", "dense", "token_accuracy", "learning_rate", "gradient_norm", "samples_per_s"),
+)
+"""The panels that come first; what else a run logs follows by name.
+
+Of GRPO what it is for, and beside it what it costs: a reward that rises while the entropy falls to nothing and the
+policy drifts away is the collapse to look for. Its loss says little, as it is about 0 by construction.
+"""
 ENDINGS = (".png", ".svg", ".pdf", ".html")
+TITLES = {
+    "kl_start": "divergence from the start (KL)",
+    "reward_std": "deviation of rewards in a group",
+    "zero_variance": "groups without spread",
+    "clip_fraction": "tokens clipped",
+    "answer_tokens": "length of answers",
+    "cut_off": "answers cut off",
+    "unscored": "answers without a reward",
+    "groups": "groups trained on",
+}
+_UNITS = {
+    "loss": "nats",
+    "dense": "nats",
+    "entropy": "nats / token",
+    "kl_start": "nats / token",
+    "answer_tokens": "tokens",
+    "rollout_seconds": "s",
+    "update_seconds": "s",
+}
+_SHARES = {"zero_variance", "clip_fraction", "cut_off", "unscored", "token_accuracy"}
+_FROM_ZERO = _SHARES | {"entropy", "kl_start", "reward_std"}
 _LOGARITHMIC = {"gradient_norm", "learning_rate"}
-_UNITS = {"loss": "nats", "dense": "nats", "samples_per_s": "questions / s"}
-_NOT_DRAWN = {"step", "seconds", "token_accuracy"}
-_HELD_OUT = {"loss": -1, "reward": 1}
-"""What may be measured on held-out data, each also by kind of question, and whether more of it is better."""
+_NOT_DRAWN = {"step", "seconds"}
 _COLUMNS, _PANEL = 3, (4.2, 2.8)
-
-
-class Run(NamedTuple):
-    """The numbers of a run so far."""
-
-    name: str
-    folder: Path
-    training: list[dict[str, float]]
-    held_out: list[dict[str, float]]
-
-    @property
-    def done(self) -> bool:
-        return (self.folder / "model" / "config.json").is_file()
-
-    def summary(self) -> dict[str, object]:
-        """For machines: how far it is, its last row, and its best evaluation."""
-        return {
-            "run": str(self.folder),
-            "done": self.done,
-            "steps": int(self.training[-1]["step"]),
-            "last": self.training[-1],
-            "best_held_out": self.best(),
-        }
-
-    def best(self) -> dict[str, float] | None:
-        """The evaluation with the lowest loss, or the highest reward; None where there is none."""
-        for name, better in _HELD_OUT.items():
-            if rows := [row for row in self.held_out if name in row]:
-                return max(rows, key=lambda row: better * row[name])
-        return None
-
-
-def read_runs(folders: Sequence[Path]) -> list[Run]:
-    """The runs of folders, named by as much of their paths as tells them apart.
-
-    Raises:
-        InputError: a folder without metrics.
-    """
-    runs = []
-    for folder in folders:
-        training = read_metrics(folder)
-        if not training:
-            raise InputError(f"{folder}: has no rows in {METRICS} (yet); name the `out` of a training run")
-        runs.append(Run(_name(folder, folders), folder, training, read_metrics(folder, EVALUATION)))
-    return runs
+_COLOURS = [*[c for c in list(TYPE_COLOURS.values())[1:] if luminance(c) < 0.6], "#83bae5", "#33333a"]
+"""Of lines on white, so without the palest; nine, as there are kinds of question."""
 
 
 def draw_runs(runs: Sequence[Run]) -> Figure:
-    """A figure of all runs."""
-    rows = [row for run in runs for row in (*run.training, *run.held_out)]
-    drawn = sorted({name for row in rows for name in row if "/" not in name} - _NOT_DRAWN)
-    panels = [*(n for n in FIRST if n in drawn), *(n for n in drawn if n not in FIRST)]
-    kinds = sorted({name for row in runs[0].held_out for name in row if "/" in name})
-    count = len(panels) + bool(kinds)
+    """A figure of all runs: a panel a quantity, then one for each that is also told by kind of question."""
+    panels, kinds = _panels(runs), _kinds(runs[0].held_out)
+    count = len(panels) + len(kinds)
     columns = min(_COLUMNS, count)
     lines = -(-count // columns)
     figure = Figure(figsize=(columns * _PANEL[0], lines * _PANEL[1]), layout="constrained")
     axes = [figure.add_subplot(lines, columns, n + 1) for n in range(count)]
-    colours = list(TYPE_COLOURS.values())[1:]
     for panel, where in zip(panels, axes, strict=False):
-        for number, run in enumerate(runs):
-            _curve(where, run, panel, colours[number % len(colours)])
-        _finish(where, panel, legend=panel == panels[0])
-    if kinds:
-        for number, kind in enumerate(kinds):
-            rows = [row for row in runs[0].held_out if kind in row]
-            label = kind.partition("/")[2]
-            axes[-1].plot(
-                [r["step"] for r in rows],
-                [r[kind] for r in rows],
-                marker=".",
-                color=colours[number % len(colours)],
-                label=label,
-            )
-        what = kinds[0].partition("/")[0]
-        _finish(axes[-1], f"held-out {what} by kind, {runs[0].name}", legend=True)
+        for run, colour in zip(runs, _colours(len(runs)), strict=True):
+            _curve(where, run, panel, colour)
+        _finish(where, panel, TITLES.get(panel, panel.replace("_", " ")))
+    for (whole, names), where in zip(kinds.items(), axes[len(panels) :], strict=True):
+        _by_kind(where, runs[0].held_out, names)
+        _finish(where, whole, f"held-out {whole} by kind, {runs[0].name}")
+        where.legend(framealpha=0.7, fontsize=7)
+    _legend(figure, axes[: len(panels)])
     return figure
+
+
+def _panels(runs: Sequence[Run]) -> list[str]:
+    """The quantities of training and of evaluation, but for those by kind."""
+    rows = (row for run in runs for row in (*run.training, *run.held_out))
+    drawn = sorted({name for row in rows for name in row if "/" not in name} - _NOT_DRAWN)
+    return [*(n for n in FIRST if n in drawn), *(n for n in drawn if n not in FIRST)]
+
+
+def _kinds(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """The names of a quantity by kind, `reward/mcq`, by that quantity."""
+    found: dict[str, list[str]] = {}
+    for name in sorted({name for row in rows for name in row if "/" in name}):
+        found.setdefault(name.partition("/")[0], []).append(name)
+    return found
 
 
 def picture(figure: Figure, ending: str) -> bytes:
@@ -119,8 +104,7 @@ def page(runs: Sequence[Run], reload: float | None) -> bytes:
     png = base64.b64encode(picture(draw_runs(runs), ".png")).decode()
     rows = "".join(
         f"<tr><td>{escape(run.name)}</td><td>{int(run.training[-1]['step'])}</td>"
-        f"<td>{run.training[-1].get('loss', run.training[-1].get('dense', float('nan'))):.4f}</td>"
-        f"<td>{_best(run)}</td><td>{'done' if run.done else 'running'}</td></tr>"
+        f"<td>{_last(run)}</td><td>{_best(run)}</td><td>{'done' if run.done else 'running'}</td></tr>"
         for run in runs
     )
     again = f'<meta http-equiv="refresh" content="{max(1, round(reload))}">' if reload else ""
@@ -130,34 +114,63 @@ def page(runs: Sequence[Run], reload: float | None) -> bytes:
         "td,th{padding:.2em 1em;text-align:right}td:first-child,th:first-child{text-align:left}"
         "@media(prefers-color-scheme:dark){body{background:#1b1b1b;color:#ddd}"
         "img{filter:invert(.9) hue-rotate(180deg)}}"
-        "</style></head><body><h1>finesight plot</h1><table><tr><th>run</th><th>step</th><th>loss</th>"
+        "</style></head><body><h1>finesight plot</h1><table><tr><th>run</th><th>step</th><th>last</th>"
         f"<th>best held-out</th><th></th></tr>{rows}</table>"
         f'<img alt="curves of the runs" src="data:image/png;base64,{png}"></body></html>'
     ).encode()
 
 
+def _colours(count: int) -> list[str]:
+    return [_COLOURS[number % len(_COLOURS)] for number in range(count)]
+
+
 def _curve(axes: Axes, run: Run, name: str, colour: str) -> None:
-    """Raw values faint, their running mean on top; of the loss also what was held out."""
-    points = [(row["step"], row[name]) for row in run.training if name in row]
-    if points:
-        steps, values = np.array(points).T
+    """Raw values faint, their running mean on top; dashed what was held out, dotted the entropy it began with."""
+    steps, values = _points(run.training, name)
+    if len(steps):
         axes.plot(steps, values, alpha=0.2, linewidth=0.8, color=colour)
         axes.plot(steps, smooth(values), color=colour, label=run.name)
-    held = [(row["step"], row[name]) for row in run.held_out if name in row]
-    if held:
+    if len(steps) and name == "entropy":
+        axes.axhline(smooth(values)[0], color=colour, linestyle=":", linewidth=1)
+    held_out = _points(run.held_out, name)
+    if len(held_out[0]):
         label = f"{run.name}, held out"
-        axes.plot(*np.array(held).T, marker="o", markersize=4, linestyle="--", color=colour, label=label)
+        axes.plot(*held_out, marker="o", markersize=4, linestyle="--", color=colour, label=label)
 
 
-def _finish(axes: Axes, name: str, legend: bool) -> None:
-    axes.set_title(name.replace("_", " "), fontsize=10)
+def _by_kind(axes: Axes, rows: Sequence[Row], names: Sequence[str]) -> None:
+    for name, colour in zip(names, _colours(len(names)), strict=True):
+        axes.plot(*_points(rows, name), marker=".", color=colour, label=name.partition("/")[2])
+
+
+def _points(rows: Sequence[Row], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and values of a quantity, of the rows that have it."""
+    points = [(row["step"], row[name]) for row in rows if name in row]
+    steps, values = np.array(points, dtype=float).reshape(-1, 2).T
+    return steps, values
+
+
+def _finish(axes: Axes, name: str, title: str) -> None:
+    axes.set_title(title, fontsize=10)
     axes.set_xlabel("step")
-    axes.set_ylabel(_UNITS.get(name, "nats" if "loss" in name else ""))
-    if name in _LOGARITHMIC and axes.dataLim.ymax > 0:
+    axes.set_ylabel(_UNITS.get(name, ""))
+    highest = axes.dataLim.ymax
+    if name in _LOGARITHMIC and highest > 2 * axes.dataLim.minposy:  # Else there is nothing to see by it.
         axes.set_yscale("log", nonpositive="mask")
+    if name in _FROM_ZERO:
+        axes.set_ylim(bottom=0, top=1.05 * highest if highest > 0 else 1)
+    if name in _SHARES:
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(alpha=0.3)
-    if legend and axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=8)
+
+
+def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
+    """Runs, and those that were evaluated, once for all panels."""
+    lines = {line.get_label(): line for axes in panels for line in axes.get_legend_handles_labels()[0]}
+    names = sorted(map(str, lines))
+    figure.legend(
+        [lines[name] for name in names], names, loc="outside upper left", ncols=3, frameon=False, fontsize=9
+    )
 
 
 def smooth(values: np.ndarray, share: float = 0.03) -> np.ndarray:
@@ -170,15 +183,11 @@ def smooth(values: np.ndarray, share: float = 0.03) -> np.ndarray:
     return smoothed
 
 
+def _last(run: Run) -> str:
+    last = run.last()
+    return f"{last[0]} {last[1]:.4f}" if last else "-"
+
+
 def _best(run: Run) -> str:
     best = run.best()
-    return f"{next(best[name] for name in _HELD_OUT if name in best):.4f}" if best else "-"
-
-
-def _name(folder: Path, all_of_them: Sequence[Path]) -> str:
-    """The shortest end of a path that no other one has."""
-    parts = folder.resolve().parts
-    for length in range(1, len(parts)):
-        if sum(other.resolve().parts[-length:] == parts[-length:] for other in all_of_them) == 1:
-            return "/".join(parts[-length:])
-    return str(folder)
+    return f"{best[0]} {best[1][best[0]]:.4f}" if best else "-"

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from finesight.errors import ConfigError, InputError
 from finesight.ui.cli import app
+from finesight.ui.curves import draw_runs
+from finesight.ui.runs import read_runs
 
 
 def make_run(folder, steps, held_out=True):
@@ -29,6 +31,31 @@ def make_run(folder, steps, held_out=True):
     if held_out:
         rows = [{"step": s, "loss": 4 / s, "loss/assess": 5 / s, "loss/mcq": 1 / s} for s in (2, 4)]
         (folder / "evaluation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def make_policy(folder, steps=12, evaluations=(4, 8, 12)):
+    """Rows as GRPO logs them: steps whose groups had no spread have no loss, and rates may be 0 at first."""
+    folder.mkdir(parents=True)
+    rows = []
+    for s in range(1, steps + 1):
+        told = {"reward": 0.4 + s / 40, "reward_std": 0.2 / s, "zero_variance": s / 20, "unscored": 0.0}
+        told |= {"cut_off": 0.01, "answer_tokens": 40.0, "groups": 4, "refills": 1, "rollout_seconds": 2.0}
+        if s != 3:
+            told |= {"loss": 0.0, "entropy": 0.8 / s, "clip_fraction": 0.0, "gradient_norm": 0.0}
+        rows.append({"step": s, **told, "learning_rate": 0.0, "update_seconds": 1.0, "seconds": 3 * s})
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    held = [
+        {
+            "step": s,
+            "reward": 0.5 - abs(s - 8) / 100,
+            "reward/mcq": 0.6,
+            "reward/assess": 0.3,
+            "kl_start": s / 9,
+        }
+        for s in evaluations
+    ]
+    (folder / "evaluation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in held))
     return folder
 
 
@@ -60,18 +87,70 @@ def test_every_quantity_has_a_panel_and_every_run_its_name(tmp_path):
     assert ">b/same, held out<" not in text
 
 
-def test_rewards_of_a_policy_are_drawn_as_losses_are(tmp_path):
-    run = make_run(tmp_path / "policy", 4, held_out=False)
-    rows = [{"step": s, "reward": r, "reward/assess": r, "kl_start": 0.1} for s, r in ((2, 0.6), (4, 0.5))]
-    (run / "evaluation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert plot(run, "--out", tmp_path / "c.svg").exit_code == 0
-    text = (tmp_path / "c.svg").read_text()
-    for label in ("reward", "kl start", "assess", "held-out reward by kind, policy"):
-        assert f">{label}<" in text, label
+def titles(figure):
+    return [axes.get_title() for axes in figure.axes]
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_of_a_policy_what_it_earns_and_what_that_costs_comes_first(tmp_path):
+    figure = draw_runs(read_runs([make_policy(tmp_path / "policy")]))
+    assert titles(figure)[:3] == ["reward", "entropy", "divergence from the start (KL)"]
+    assert {"groups without spread", "tokens clipped", "answers cut off", "loss"} <= set(titles(figure))
+    assert titles(figure)[-1] == "held-out reward by kind, policy"
+    assert [line.get_label() for line in figure.axes[-1].lines] == ["assess", "mcq"]
+    assert legend(figure) == ["policy", "policy, held out"]
+
+
+def test_a_quantity_that_is_logged_by_evaluation_alone_has_a_panel_too(tmp_path):
+    run = make_policy(tmp_path / "policy")
+    (run / "evaluation.jsonl").write_text('{"step": 12, "kl_start": 0.25, "odd_one": 2.0}\n')
+    assert {"divergence from the start (KL)", "odd one"} <= set(titles(draw_runs(read_runs([run]))))
+
+
+def test_the_fall_of_the_entropy_is_seen_against_zero_and_where_it_began(tmp_path):
+    runs = read_runs([make_policy(tmp_path / "policy", steps=60)])
+    axes = next(a for a in draw_runs(runs).axes if a.get_title() == "entropy")
+    assert axes.get_ylim()[0] == 0
+    curve = next(line for line in axes.lines if line.get_label() == "policy")
+    (start,) = (line for line in axes.lines if line.get_linestyle() == ":")
+    assert set(start.get_ydata()) == {curve.get_ydata()[0]}
+    assert axes.get_ylim()[1] > curve.get_ydata()[0] > 5 * curve.get_ydata()[-1]
+
+
+def test_what_is_best_of_a_policy_is_its_largest_reward(tmp_path):
+    run = make_policy(tmp_path / "policy")
     (said,) = map(json.loads, plot(run, "--json").stdout.splitlines())
-    assert said["best_held_out"]["step"] == 2
+    assert said["best_held_out"]["step"] == 8
     assert plot(run, "--out", tmp_path / "c.html").exit_code == 0
-    assert ">0.6000<" in (tmp_path / "c.html").read_text()
+    page = (tmp_path / "c.html").read_text()
+    assert "<td>reward 0.7000</td><td>reward 0.5000</td>" in page
+
+
+def test_a_run_that_was_evaluated_by_neither_loss_nor_reward_has_no_best(tmp_path):
+    run = make_policy(tmp_path / "policy")
+    (run / "evaluation.jsonl").write_text('{"step": 12, "kl_start": 0.25}\n')
+    (said,) = map(json.loads, plot(run, "--json").stdout.splitlines())
+    assert said["best_held_out"] is None
+
+
+def test_runs_of_different_recipes_share_the_panels_they_share(tmp_path):
+    figure = draw_runs(read_runs([make_run(tmp_path / "sft", 5), make_policy(tmp_path / "grpo")]))
+    assert legend(figure) == ["grpo", "grpo, held out", "sft", "sft, held out"]
+    assert titles(figure).count("loss") == titles(figure).count("reward") == 1
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-4])
+def test_a_rate_that_stays_the_same_is_drawn_without_a_warning(tmp_path, rate):
+    run = make_policy(tmp_path / "policy")
+    text = (run / "metrics.jsonl").read_text().replace('"learning_rate": 0.0', f'"learning_rate": {rate}')
+    (run / "metrics.jsonl").write_text(text)
+    figure = draw_runs(read_runs([run]))
+    axes = figure.axes[titles(figure).index("learning rate")]
+    low, high = axes.get_ylim()
+    assert low < rate < high
 
 
 @pytest.mark.parametrize("name", ["c.pdf", "c.html"])

@@ -27,7 +27,8 @@ def plot(
 ) -> None:
     """Draw the curves of training runs, also while they go on."""
     from finesight.errors import ConfigError
-    from finesight.ui.curves import ENDINGS, read_runs
+    from finesight.ui.curves import ENDINGS
+    from finesight.ui.runs import read_runs
 
     if as_json:
         for run in read_runs(runs):
@@ -45,7 +46,8 @@ def _draw(folders: list[Path], target: Path, watch: float | None) -> None:
     import time
 
     from finesight.data.atomic import write_bytes
-    from finesight.ui.curves import draw_runs, page, picture, read_runs
+    from finesight.ui.curves import draw_runs, page, picture
+    from finesight.ui.runs import read_runs
 
     try:
         while True:
