@@ -41,3 +41,12 @@ def test_a_config_loads_with_the_command_it_shows(file):
     _, _, recipe, path, *overrides = command(file)
     assert (ROOT / path) == file
     assert load_config({"sft": SftConfig}[recipe], file, overrides)
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if "8 GPUs" in header(f)], ids=lambda file: file.name)
+def test_a_config_for_large_models_gives_the_reason_of_every_value(file):
+    """Behind the value, or on the lines above it."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    values = [i for i, line in enumerate(lines) if " = " in line and not line.startswith("#")]
+    assert len(values) > 20
+    assert not [lines[i] for i in values if "#" not in lines[i] and not lines[i - 1].startswith("#")]

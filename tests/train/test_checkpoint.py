@@ -128,7 +128,7 @@ def test_a_checkpoint_is_a_folder_others_load(training_set, settings_for, tmp_pa
     assert load_model(folder).family.dense
 
 
-@pytest.mark.parametrize("seed", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_a_run_goes_on_to_the_same_weights(training_set, settings_for, tmp_path, seed):
     """Killed time and again, also in the midst of a step of several passes and of writing a checkpoint."""
     fields = {"steps": 16, "checkpoint_every": 1, "dense_steps": 4, "seed": 5, "batch": 5, "keep": 1}

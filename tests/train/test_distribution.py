@@ -33,7 +33,7 @@ def on_two(config: SftConfig, folder: Path) -> Path:
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return config.out / "model"
@@ -46,12 +46,39 @@ def close(one: Path, other: Path) -> None:
         torch.testing.assert_close(a[name], b[name], rtol=0, atol=1e-5, msg=name)
 
 
+def slowly(*case):
+    return pytest.param(*case, marks=pytest.mark.slow)
+
+
+SEVERAL_PASSES = {"tokens_per_tree": 250, "tokens_per_pass": 250}
+AS_THE_7B = {"frozen": ("vision", "projector"), "gradient_checkpointing": True}
+
+
 @pytest.mark.parametrize(
-    ("kind", "distribution"), [("qwen2_5_vl", "ddp"), ("qwen3_vl", "fsdp"), (None, "ddp")]
+    ("kind", "distribution", "more"),
+    [
+        ("qwen2_5_vl", "ddp", SEVERAL_PASSES),
+        ("qwen3_vl", "fsdp", SEVERAL_PASSES),
+        (None, "ddp", {}),
+        slowly("internvl", "ddp", {"frozen": ()}),
+        slowly("internvl", "fsdp", AS_THE_7B),
+        slowly("qwen2_vl", "fsdp", {"frozen": ()}),
+        slowly("qwen2_5_vl", "fsdp", AS_THE_7B),
+        slowly("qwen2_5_vl", "fsdp", {"lora": {"rank": 4}}),
+        slowly(None, "fsdp", {}),
+    ],
 )
-def test_two_ranks_train_the_weights_of_one(tiny, training_set, settings_for, tmp_path, kind, distribution):
+def test_two_ranks_train_the_weights_of_one(
+    tiny, training_set, settings_for, tmp_path, kind, distribution, more
+):
     """Five pictures a step, so that one rank has more to do, and a last step of each epoch with less."""
-    fields = {"steps": 5, "batch": 5, "learning_rate": 1e-4, "checkpoint_every": 2, "frozen": ("vision",)}
+    fields = {
+        "steps": 5,
+        "batch": 5,
+        "learning_rate": 1e-4,
+        "checkpoint_every": 2,
+        "frozen": ("vision",),
+    } | more
     if kind:
         save_model(tiny(kind), tmp_path / "base")
         fields |= {"model": str(tmp_path / "base")}
@@ -66,6 +93,20 @@ def test_two_ranks_train_the_weights_of_one(tiny, training_set, settings_for, tm
     for mine, theirs in zip(a, b, strict=True):
         for name in mine.keys() - {"seconds", "samples_per_s", "step"}:
             assert mine[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-5), name
+
+
+@pytest.mark.slow
+def test_two_ranks_in_bf16_learn_what_one_does(tiny, training_set, settings_for, tmp_path):
+    """The settings of the configs for eight GPUs, as far as a CPU has them: 16 bits round, no more."""
+    save_model(tiny("qwen2_5_vl"), tmp_path / "base")
+    fields = {"steps": 5, "batch": 5, "learning_rate": 1e-3, "precision": "bf16", "distribution": "fsdp"}
+    fields |= AS_THE_7B | {"model": str(tmp_path / "base"), "checkpoint_every": 2}
+    train_sft(settings_for(training_set, tmp_path / "alone", **fields))
+    together = on_two(settings_for(training_set, tmp_path / "two", **fields), tmp_path)
+    assert {t.dtype for t in load_file(together / "model.safetensors").values()} == {torch.bfloat16}
+    alone, two = ([r["loss"] for r in read_metrics(tmp_path / name)] for name in ("alone", "two"))
+    assert two == pytest.approx(alone, rel=5e-3)
+    assert two[-1] < 0.95 * two[0]
 
 
 def test_a_rank_without_a_picture_keeps_step_with_the_others(tiny, training_set, settings_for, tmp_path):
@@ -91,7 +132,7 @@ def test_a_sharded_run_goes_on_on_one_process_from_its_checkpoint(tiny, training
         [*command, str(tmp_path / "run.py"), str(tmp_path / "config.json")],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
-        timeout=300,
+        timeout=1800,
         check=False,
     )
     checkpoint = tmp_path / "two" / "checkpoints" / "step-00000004"

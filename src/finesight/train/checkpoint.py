@@ -5,7 +5,8 @@
         state/               trained weights and optimiser, each rank its share (torch.distributed.checkpoint)
         progress.json        steps done, and the best evaluation so far
 
-A checkpoint is written beside its name and takes it when all of it is on disk, so one that is there is whole.
+A checkpoint is written beside its name and takes it when all of it is on disk, and loses it before any of it is
+removed, so one that is there is whole.
 """
 
 from __future__ import annotations
@@ -137,7 +138,9 @@ class Checkpoints:
         there = self._all()
         kept = {*sorted(there)[-self._keep :], progress.best}
         for step in there.keys() - kept:
-            shutil.rmtree(there[step])
+            there[step].rename(there[step].with_name(f".{there[step].name}.old"))
+        for old in self._folder.glob(".*.old"):
+            shutil.rmtree(old)
 
 
 def whole_weights(module: nn.Module, trained_only: bool = False) -> dict[str, Any]:

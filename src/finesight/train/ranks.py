@@ -93,9 +93,10 @@ class Ranks:
 
     @contextmanager
     def gathering(self, module: nn.Module, last: bool) -> Iterator[None]:
-        """Around a pass: gradients of the ranks are put together behind the last one of a step."""
-        if isinstance(module, FSDPModule):
-            module.set_requires_gradient_sync(last)
+        """Around a pass: gradients of the ranks are put together behind the last one of a step.
+
+        Shares of them behind every one: until then each rank would hold the gradient of the whole model.
+        """
         ddp = isinstance(module, DistributedDataParallel)
         with module.no_sync() if ddp and not last else nullcontext():  # type: ignore[operator]
             yield

@@ -106,12 +106,24 @@ def test_activations_are_what_autograd_keeps(model):
 
 def test_states_are_split_over_the_gpus_and_the_rest_is_not():
     one, eight = of(), of(shards=8)
-    for part in ("weights", "gradients", "optimiser"):
+    for part in ("gradients", "optimiser"):
         assert getattr(eight, part) == getattr(one, part) / 8
     for part in ("activations", "logits", "features", "runtime"):
         assert getattr(eight, part) == getattr(one, part)
     assert one.gathered == 0 < eight.gathered < one.weights
     assert eight.total < one.total
+
+
+def test_of_weights_a_share_is_kept_but_of_a_tower_whose_features_are_kept_all():
+    """As FSDP2 has them (ranks.py): trained weights in 32 bits and in shares, which in bf16 the optimiser counts."""
+    trained, tower = trained_weights(SIZE, Recipe()), SIZE.vision.weights
+    assert trained + tower == SIZE.weights
+    assert of(shards=8).weights == 2 * tower
+    assert of(shards=8, precision="fp32").weights == 4 * (tower + trained / 8)
+    assert of(shards=8, train_vision=True).weights == 0
+    adapters = SIZE.adapter_weights(16)
+    assert of(shards=8, lora_rank=16).weights == 2 * (tower + trained / 8)
+    assert of(shards=8, lora_rank=16).optimiser == 12 * adapters / 8
 
 
 def test_states_have_the_bytes_of_their_precision():
@@ -120,7 +132,7 @@ def test_states_have_the_bytes_of_their_precision():
     assert (half.weights, whole.weights) == (2 * SIZE.weights, 4 * SIZE.weights)
     # Two states of Adam, and in bf16 the weights once more in 32 bits.
     assert (half.optimiser, whole.optimiser) == (12 * trained, 8 * trained)
-    assert (half.gradients, whole.gradients) == (2 * trained, 4 * trained)
+    assert (half.gradients, whole.gradients) == (4 * trained, 4 * trained)
 
 
 def test_checkpointing_keeps_what_enters_each_layer_and_all_of_one():
@@ -132,7 +144,7 @@ def test_checkpointing_keeps_what_enters_each_layer_and_all_of_one():
 def test_adapters_need_no_gradient_and_no_state_of_what_is_frozen():
     lora = of(lora_rank=8)
     adapters = SIZE.adapter_weights(8)
-    assert (lora.gradients, lora.optimiser) == (2 * adapters, 12 * adapters)
+    assert (lora.gradients, lora.optimiser) == (4 * adapters, 12 * adapters)
     assert lora.weights == 2 * (SIZE.weights + adapters)
 
 

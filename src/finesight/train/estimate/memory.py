@@ -45,13 +45,12 @@ def memory(size: ModelSize, workload: Workload, recipe: Recipe) -> Memory:
     """What a GPU holds at the worst moment of a pass over sequences of a layout's mean length."""
     width = BYTES[recipe.precision]
     trained = trained_weights(size, recipe)
-    adapters = size.adapter_weights(recipe.lora_rank)
     tokens = pass_tokens(workload, recipe)
     share = tokens / workload.tokens
     image_tokens = share * workload.patches / size.vision.merge**2
     answers = share * workload.answers
     return Memory(
-        weights=(size.weights + adapters) * width.weight / recipe.shards,
+        weights=_weights(size, recipe, width),
         gradients=trained * width.gradient / recipe.shards,
         optimiser=trained * width.optimiser / recipe.shards,
         gathered=_gathered(size, recipe, width),
@@ -72,6 +71,22 @@ def trained_weights(size: ModelSize, recipe: Recipe) -> int:
     vision = size.vision.weights - (0 if size.vision.trained_stem else size.vision.stem_weights)
     decoder = size.adapter_weights(recipe.lora_rank) or size.decoder_weights + size.table_weights
     return decoder + (vision if recipe.train_vision else 0)
+
+
+def _weights(size: ModelSize, recipe: Recipe, width: Bytes) -> float:
+    """Weights in the width of the pass. A tower whose features are kept stays whole where the rest is split.
+
+    In bf16 shares of trained weights are the copies that the optimiser has; what is cast of them is `gathered`.
+    """
+    everything = size.weights + size.adapter_weights(recipe.lora_rank)
+    if recipe.shards == 1:
+        return everything * width.weight
+    trained = trained_weights(size, recipe)
+    tower = 0 if recipe.train_vision else size.vision.weights
+    if recipe.train_vision and not size.vision.trained_stem:
+        tower = size.vision.stem_weights
+    copied = trained if recipe.precision == "bf16" else 0
+    return width.weight * (tower + (everything - tower - copied) / recipe.shards)
 
 
 def _gathered(size: ModelSize, recipe: Recipe, width: Bytes) -> float:

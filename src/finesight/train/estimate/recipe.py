@@ -28,7 +28,8 @@ class Bytes(NamedTuple):
 BYTES: dict[Precision, Bytes] = {
     "fp32": Bytes(weight=4, gradient=4, optimiser=8, activation=4),
     # Micikevicius et al., arXiv 1710.03740: the optimiser has its two states and a copy of the weights in 32 bits.
-    "bf16": Bytes(weight=2, gradient=2, optimiser=12, activation=2),
+    # Gradients are those of that copy.
+    "bf16": Bytes(weight=2, gradient=4, optimiser=12, activation=2),
 }
 
 
