@@ -5,8 +5,11 @@ torch is imported inside the fixtures that need it, so that the other tests star
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import socket
+from collections.abc import Callable, Iterator
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +111,94 @@ def make_noise() -> Callable[..., Picture]:
         return Picture(f"noise{seed}.png", rgb.astype(np.uint8), str(seed))
 
     return make
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[..., str]]:
+    """`serving(model, rows=32)`: the URL of a service of a model, in a thread of this process, while a test runs."""
+    import threading
+
+    import uvicorn
+
+    from finesight.model.answerer import Answerer
+    from finesight.ui.service import build_app
+
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def serve(model: LoadedModel, rows: int = 32) -> str:
+        listening = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(build_app(Answerer(model, rows)), log_level="critical", ws="none")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    yield serve
+    for server, thread in running:
+        server.should_exit = True
+        thread.join()
+
+
+class Stub(ThreadingHTTPServer):
+    """A server of replies that a test lays down: `replies[path]` is one, a list of them in turn, or a function of
+    the request's JSON; a reply is (status, JSON or text or bytes, headers). `asked` holds what has come in.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.replies: dict[str, Any] = {}
+        self.asked: list[tuple[str, Any, dict[str, str]]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def bodies(self, path: str) -> list[Any]:
+        return [body for where, body, _ in self.asked if where == path]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Stub
+
+    def do_GET(self) -> None:
+        self._reply(None)
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._reply(json.loads(raw) if raw else None)
+
+    def _reply(self, body: Any) -> None:
+        self.server.asked.append((self.path, body, dict(self.headers)))
+        reply = self.server.replies.get(self.path, (404, {"detail": "Not Found"}))
+        if isinstance(reply, list):
+            reply = reply.pop(0) if len(reply) > 1 else reply[0]
+        status, content, *headers = reply(body) if callable(reply) else reply
+        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(raw)))
+        for name, value in headers[0].items() if headers else ():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    """A server whose replies the test lays down: what other servers say, and how they fail."""
+    import threading
+
+    server = Stub()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 def _qwen(kind: str, tokenizer: Any, seed: int) -> LoadedModel:

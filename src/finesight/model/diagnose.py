@@ -18,7 +18,7 @@ from finesight.text.prompts import assess_prompt
 
 MODEL_VARIABLE = "FINESIGHT_MODEL"
 DEFAULT_MODELS = (Path("demo/run/model"),)
-SCRIPTED = "scripted:"
+SCRIPTED, SERVER = "scripted:", "server:"
 
 
 class Diagnoser:
@@ -39,16 +39,20 @@ class Diagnoser:
 
 
 def load_diagnoser(model: str | None = None) -> Diagnoser:
-    """A diagnoser for `--model`: a folder, a hub id, `scripted:FILE`, or the default where it is None.
+    """A diagnoser for `--model`: a folder, a hub id, `scripted:FILE`, `server:URL#NAME`, or the default for None.
 
     Raises:
-        ModelError: nothing usable there.
+        ModelError: nothing usable there. InputError: no script, or no URL of a server.
     """
     where = model or default_model()
     if where.startswith(SCRIPTED):
         from finesight.model.scripted import ScriptedGenerator
 
         return Diagnoser(ScriptedGenerator(Path(where.removeprefix(SCRIPTED))))
+    if where.startswith(SERVER):
+        from finesight.model.server import ServerGenerator
+
+        return Diagnoser(ServerGenerator.named(where.removeprefix(SERVER)))
     from finesight.model.generate import TreeGenerator
     from finesight.model.load import load_model
 

@@ -45,7 +45,7 @@ def answers_of_baseline(
 def answers_of_model(
     model: str, folder: Path, questions: Sequence[BenchQuestion], advance: Advance = lambda n: None
 ) -> Answers:
-    """A model's answers to a bench: a folder, a hub id or `scripted:FILE`."""
+    """A model's answers to a bench: a folder, a hub id, `scripted:FILE` or `server:URL#NAME`."""
     from finesight.model.bench import answer_bench
     from finesight.model.diagnose import load_diagnoser
 

@@ -30,7 +30,9 @@ def diagnose(
     files: Annotated[
         list[str], typer.Argument(help="Pictures, folders (searched to the bottom) or patterns.")
     ],
-    model: Annotated[str | None, typer.Option(help="Model folder or hub id; without it the default.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model folder, hub id or server:URL; without it the default.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line and picture.")] = False,
     draw: Annotated[Path | None, typer.Option(help="Folder for pictures with the findings drawn in.")] = None,
     report: Annotated[Path | None, typer.Option(help="HTML file that shows all of it.")] = None,

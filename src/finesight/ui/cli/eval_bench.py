@@ -23,7 +23,7 @@ def answer(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Model folder, hub id, scripted:FILE, classical or constant; else the default model."
+            help="Model folder, hub id, server:URL, scripted:FILE, classical or constant; else the default."
         ),
     ] = None,
     train: Annotated[Path | None, typer.Option(help="Training data, for the constant baseline.")] = None,
