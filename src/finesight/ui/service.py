@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from finesight.model.answerer import Answerer
 
 OWNER = "finesight"
+LOG = logging.getLogger("uvicorn.error")
 
 
 class Weights(BaseModel):
@@ -58,7 +60,13 @@ def build_app(answerer: Answerer) -> FastAPI:
             reason = f"no model {asked.model!r} here; {answerer.name} is served"
             return _error(404, reason, "model_not_found")
         question = await run_in_threadpool(question_of, asked)
-        answered = await asyncio.wrap_future(answerer.ask(question))
+        try:
+            answered = await asyncio.wrap_future(answerer.ask(question))
+        except FinesightError:
+            raise
+        except Exception as error:  # of the model; left to the framework it would cost the connection
+            LOG.exception("a question could not be answered")
+            return _error(500, f"{type(error).__name__}: {error}")
         return await run_in_threadpool(chat_reply, asked, answered, answerer)
 
     @app.post("/update_weights_from_disk", response_model=None)
