@@ -198,6 +198,13 @@ def test_choices_of_a_picture_that_were_not_all_right_become_one_prompt():
     assert (prompt.image, prompt.subclass) == ("a.png", Subclass.MCQ)
 
 
+def test_the_questions_of_a_prompt_stand_in_the_order_of_the_data_whatever_order_they_come_in():
+    groups = choices(*[RIGHT_OR_WRONG] * 5)
+    mined = mine(groups[::-1], MiningSettings(caps=Caps(questions=3)))
+    assert places(mined) == [(0, 1, 2), (3, 4)]
+    assert mined == mine(groups, MiningSettings(caps=Caps(questions=3)))
+
+
 def test_those_that_nobody_got_right_may_stay_out():
     groups = choices(RIGHT_OR_WRONG, (0.0,) * 4, RIGHT_OR_WRONG)
     mined = mine(groups, MiningSettings(all_wrong=False))
