@@ -33,7 +33,7 @@ def test_adapters_learn_while_the_model_stays_bit_for_bit(lora, tmp_path):
     trained = {name for name, p in named.items() if p.requires_grad}
     assert trained
     assert all("lora_" in name and ".language_model." in name for name in trained)
-    optimised = {id(p) for group in session.optimizer.param_groups for p in group["params"]}
+    optimised = {id(p) for group in session.bench.optimizer.param_groups for p in group["params"]}
     assert optimised == {id(named[name]) for name in trained}
     train_sft(config)
     rows = read_metrics(config.out)

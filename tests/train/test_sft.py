@@ -266,12 +266,12 @@ def test_frozen_parts_of_a_qwen_stay_bit_for_bit_and_the_others_move(
 
 def test_frozen_weights_that_move_all_the_same_are_found_out(training_set, settings_for, tmp_path):
     session = sft.begin(settings_for(training_set, tmp_path, steps=2))
-    session.guard.check()
+    session.bench.guard.check()
     trunk = session.learner.model.family.tower
     with torch.no_grad():
         next(trunk.parameters()).view(-1)[0] *= 1 + 1e-6
     with pytest.raises(FrozenChangedError):
-        session.guard.check()
+        session.bench.guard.check()
 
 
 def test_nothing_left_to_train_is_an_error(training_set, settings_for, tmp_path):

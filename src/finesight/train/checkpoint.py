@@ -42,7 +42,10 @@ _TRAINED = StateDictOptions(ignore_frozen_params=True)
 
 
 class Progress(BaseModel):
-    """How far a run is. best_loss: the lowest held-out loss, of step `best`; stale: evaluations since then."""
+    """How far a run is. best_loss: the lowest held-out loss, of step `best`; stale: evaluations since then.
+
+    cursor: where a policy's next questions are drawn: epoch, and how many draws of it were taken.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,11 +53,12 @@ class Progress(BaseModel):
     best: int | None = None
     best_loss: float | None = None
     stale: int = 0
+    cursor: tuple[int, int] = (0, 0)
 
     def evaluated(self, loss: float) -> Progress:
         """The progress after an evaluation at its step."""
         if self.best_loss is None or loss < self.best_loss:
-            return Progress(step=self.step, best=self.step, best_loss=loss)
+            return self.model_copy(update={"best": self.step, "best_loss": loss, "stale": 0})
         return self.model_copy(update={"stale": self.stale + 1})
 
 

@@ -19,10 +19,14 @@ from finesight.train.learner import Data
 from finesight.train.parts import keeps_features
 from finesight.train.pictures import Pictures, Surveyed, pixels
 from finesight.train.ranks import Ranks
-from finesight.train.settings import SftConfig
+from finesight.train.settings import RunSettings, SftConfig
 
 SKIPPED = "skipped.txt"
 _STANDARD_PICTURES = 500
+
+
+Read = Callable[[LoadedModel, Path], tuple[list[Example], list[str]]]
+"""Makes the examples of a folder, and says what of it could not be used and why."""
 
 
 def prepare(
@@ -33,20 +37,35 @@ def prepare(
     Raises:
         InputError: nothing is usable, or with `strict` something is not.
     """
-    pictures = Pictures(_loader(config, model))
-    examples, problems = _usable(config, model, ranks, pictures, config.data)
-    held_out = None
-    if config.eval_data:
-        held, more = _usable(config, model, ranks, pictures, config.eval_data, config.eval_pictures)
-        held_out, problems = Data(held, pictures), problems + more
-    _report(config.out, problems, strict, ranks, say)
+    found = look_through(config, model, ranks, strict, say, read_examples)
     if model.family.dense and config.model is None:
+        examples, pictures = found[0]
         cells = [pictures[e.path].cells for e in examples[:_STANDARD_PICTURES]]  # type: ignore[union-attr]
         model.family.model.model.visual.encoder.standardise(torch.cat(cells).float().to(ranks.device))
+    return found
+
+
+def look_through(
+    config: RunSettings,
+    model: LoadedModel,
+    ranks: Ranks,
+    strict: bool,
+    say: Callable[[str], None],
+    read: Read,
+) -> tuple[Data, Data | None]:
+    """The examples of a run's folder that can be used, and of its held-out one; see `prepare`."""
+    pictures = Pictures(_loader(config, model))
+    examples, problems = _usable(config, model, ranks, pictures, read, config.data)
+    held_out = None
+    if config.eval_data:
+        most = config.eval_pictures
+        held, more = _usable(config, model, ranks, pictures, read, config.eval_data, most)
+        held_out, problems = Data(held, pictures), problems + more
+    _report(config.out, problems, strict, ranks, say)
     return Data(examples, pictures), held_out
 
 
-def _loader(config: SftConfig, model: LoadedModel) -> Callable[[Path], Visual]:
+def _loader(config: RunSettings, model: LoadedModel) -> Callable[[Path], Visual]:
     if not keeps_features(model.family):
         return pixels(model)
     most = 0.0 if config.cache == "none" else config.cache_gb * 1e9
@@ -54,15 +73,16 @@ def _loader(config: SftConfig, model: LoadedModel) -> Callable[[Path], Visual]:
 
 
 def _usable(
-    config: SftConfig,
+    config: RunSettings,
     model: LoadedModel,
     ranks: Ranks,
     pictures: Pictures,
+    read: Read,
     folder: Path,
     most: int | None = None,
 ) -> tuple[list[Example], list[str]]:
     """The examples of a folder that can be trained on, and why the others cannot."""
-    examples, problems = read_examples(model, folder)
+    examples, problems = read(model, folder)
     examples = examples[:most]
     found = _survey(model, ranks, pictures, [e.path for e in examples])
     for example, surveyed in zip(examples, found, strict=True):

@@ -101,6 +101,20 @@ class Ranks:
         with module.no_sync() if ddp and not last else nullcontext():  # type: ignore[operator]
             yield
 
+    @contextmanager
+    def whole(self, module: nn.Module) -> Iterator[None]:
+        """While answers are sampled: all weights stand on every rank, so that none has to wait for another."""
+        parts = [part for part in module.modules() if isinstance(part, FSDPModule)]
+        for part in parts:
+            part.unshard()
+            part.set_reshard_after_forward(False, recurse=False)
+        try:
+            yield
+        finally:
+            for part in parts:
+                part.set_reshard_after_forward(part is not module, recurse=False)
+                part.reshard()
+
     def settle(self, module: nn.Module) -> None:
         """Behind passes without gradients: shares of weights that were put together for them are shares again."""
         for part in module.modules():

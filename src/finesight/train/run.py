@@ -15,6 +15,10 @@ from finesight.train.settings import RunSettings
 from finesight.train.track import EVALUATION, METRICS
 
 CONFIG = "config.json"
+PROBE = "probe.jsonl"
+"""Answers of the starting model to hold a policy against (see policy/start)."""
+MINED = "mined"
+"""What online mining has chosen (see policy/pool)."""
 MACHINE_FIELDS = frozenset(
     {
         "tokens_per_pass",
@@ -78,7 +82,7 @@ def differing(config: BaseModel) -> list[str]:
 
 def forget_run(run: Path) -> None:
     """Remove what a run left in its folder, but for the features it kept."""
-    for name in ("model", "adapter", CHECKPOINTS):
+    for name in ("model", "adapter", CHECKPOINTS, MINED):
         shutil.rmtree(run / name, ignore_errors=True)
-    for name in (CONFIG, METRICS, EVALUATION):
+    for name in (CONFIG, METRICS, EVALUATION, PROBE):
         (run / name).unlink(missing_ok=True)

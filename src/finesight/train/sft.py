@@ -16,26 +16,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from rich.console import Console
 from torch.optim import AdamW
 
-from finesight.model.coordinates import Coordinates
-from finesight.model.load import LoadedModel, load_model
+from finesight.model.load import LoadedModel
 from finesight.model.nano.build import build_nano
 from finesight.model.nano.tokenizer import train_tokenizer
-from finesight.train.adapters import add_adapters
-from finesight.train.checkpoint import Checkpoints, Progress
+from finesight.train.checkpoint import Progress
 from finesight.train.evaluate import evaluate
 from finesight.train.examples import read_folder
 from finesight.train.learner import Data, Learner
-from finesight.train.outcome import Saver
-from finesight.train.parts import FrozenGuard, freeze, make_optimizer
 from finesight.train.plan import Draw, Limits, steps, steps_an_epoch
 from finesight.train.prepare import prepare
-from finesight.train.ranks import Ranks
 from finesight.train.run import open_run
 from finesight.train.settings import SftConfig
 from finesight.train.track import Track
+from finesight.train.workbench import Workbench, load_base, set_up
 
 
 def train_sft(config: SftConfig, resume: bool = False, strict: bool = False) -> Path:
@@ -53,15 +48,12 @@ def train_sft(config: SftConfig, resume: bool = False, strict: bool = False) -> 
     if open_run(config, resume):
         return target
     session = begin(config, strict)
+    bench = session.bench
     progress = learn(session)
     if config.patience and progress.best not in (None, progress.step):
-        best = session.checkpoints.of(progress.best or 0)
-        session.checkpoints.load(best, session.learner.model.family, session.optimizer)
-    session.guard.check()
-    session.saver.finish(target)
-    session.checkpoints.clear()
-    session.learner.data.pictures.close()
-    session.ranks.close()
+        best = bench.checkpoints.of(progress.best or 0)
+        bench.checkpoints.load(best, bench.model.family, bench.optimizer)
+    bench.finish(target)
     return target
 
 
@@ -69,58 +61,41 @@ class Session(NamedTuple):
     """All that stands ready when training begins; config: with its number of steps."""
 
     config: SftConfig
-    ranks: Ranks
+    bench: Workbench
     learner: Learner
     evaluator: Learner | None
-    optimizer: AdamW
-    checkpoints: Checkpoints
-    saver: Saver
-    guard: FrozenGuard
 
 
 def begin(config: SftConfig, strict: bool = False) -> Session:
     """Model, data and optimiser of a run, on every rank."""
-    ranks = Ranks(config.distribution, config.precision, config.trackers, config.out)
-    ranks.begin_tracking(config.out.name, config.model_dump(mode="json"))
-    say = Console(stderr=True, quiet=not ranks.main, soft_wrap=True, highlight=False, markup=False).print
-    model = start_model(config, ranks.device)
-    say(f"{model.name}: attention {model.attention} on {ranks.count} x {ranks.device.type}")
-    freeze(model.family, config.frozen)
-    adapted = add_adapters(model, config.lora, config.seed) if config.lora else None
-    data, held_out = prepare(config, model, ranks, strict, say)
-    config = resolve_steps(config, data)
-    if config.gradient_checkpointing:
-        model.family.model.activation_checkpointing_enable()
-    module = ranks.share(model.family)
-    return Session(
-        config=config,
-        ranks=ranks,
-        learner=Learner(config, model, module, data, ranks, say),
-        evaluator=Learner(config, model, module, held_out, ranks, say) if held_out else None,
-        optimizer=make_optimizer(model.family, config.learning_rate, config.weight_decay, config.rates),
-        checkpoints=Checkpoints(config.out, config.keep, ranks),
-        saver=Saver(config, model, module, adapted, ranks),
-        guard=FrozenGuard(model.family),
+    bench = set_up(
+        config,
+        lambda device: start_model(config, device),
+        lambda model, ranks, say: prepare(config, model, ranks, strict, say),
     )
+    config = resolve_steps(config, bench.data)
+
+    def learner(data: Data) -> Learner:
+        return Learner(config, bench.model, bench.module, data, bench.ranks, bench.say)
+
+    evaluator = learner(bench.held_out) if bench.held_out else None
+    return Session(config, bench, learner(bench.data), evaluator)
 
 
 def learn(session: Session) -> Progress:
     """Every step that is left, from the last checkpoint on; returns how far the run came."""
-    config, learner, optimizer = session.config, session.learner, session.optimizer
-    last = session.checkpoints.last()
-    progress = session.checkpoints.load(last, learner.model.family, optimizer) if last else Progress()
+    config, learner, bench = session.config, session.learner, session.bench
+    progress = bench.resume()
     learner.module.train()
-    with Track(config.out, "training", config.steps or 0, progress.step, session.ranks) as track:
+    with Track(config.out, "training", config.steps or 0, progress.step, bench.ranks) as track:
         for step, draws, coming in _plan(config, learner.data, progress.step):
             if 0 < config.patience <= progress.stale:
                 break
             began = time.monotonic()
-            rate = _set_rates(optimizer, config, step)
+            rate = _set_rates(bench.optimizer, config, step)
             losses = learner.gradients(step, draws)
             learner.ahead(coming)
-            norm = session.ranks.clip((p for g in optimizer.param_groups for p in g["params"]), config.clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            norm = bench.update(config.clip)
             speed = sum(len(d.branches) for d in draws) / (time.monotonic() - began)
             track.log(step, **losses, learning_rate=rate, gradient_norm=norm, samples_per_s=speed)
             progress = progress.model_copy(update={"step": step})
@@ -130,18 +105,14 @@ def learn(session: Session) -> Progress:
                 progress = progress.evaluated(evaluation.loss)
             best = config.patience > 0 and progress.best == step
             if best or (step % config.checkpoint_every == 0 and step != config.steps):
-                session.checkpoints.save(progress, learner.model.family, optimizer, session.saver.checkpoint)
+                bench.save(progress)
     return progress
 
 
 def start_model(config: SftConfig, device: torch.device | str = "cpu") -> LoadedModel:
     """The model to train: the one named, or a new nano with a tokenizer of the data's texts."""
     if config.model:
-        kind = torch.bfloat16 if config.precision == "bf16" else torch.float32
-        base = load_model(config.model, str(device), kind, config.attention)
-        # The data speaks thousandths, so what is trained on it does, whatever its base spoke.
-        base.description = base.description.model_copy(update={"coordinates": Coordinates.THOUSANDTHS})
-        return base
+        return load_base(config, torch.device(device))
     texts = (text for s in read_folder(config.data) for text in (s.question, s.answer))
     nano = build_nano(config.nano, train_tokenizer(texts, config.vocabulary), config.seed)
     nano.family.to(device)

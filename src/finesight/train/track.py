@@ -55,16 +55,19 @@ class Track:
         """Add a row of training; `seconds` since the start of this process is added to it."""
         self._add(METRICS, step, numbers | {"seconds": time.monotonic() - self._began})
         self._ranks.track(step, {f"train/{name}": number for name, number in numbers.items()})
-        losses = " ".join(f"{n} {numbers[n]:.3f}" for n in ("loss", "dense") if n in numbers)
+        shown = " ".join(f"{n} {numbers[n]:.3f}" for n in ("loss", "dense", "reward") if n in numbers)
         self._bar.update(
-            self._task, completed=step, note=f"{losses}  {numbers.get('samples_per_s', 0):.0f} samples/s"
+            self._task, completed=step, note=f"{shown}  {numbers.get('samples_per_s', 0):.0f} samples/s"
         )
 
     def evaluated(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Add a row of evaluation."""
+        """Add a row of evaluation, if there is one; the first number is the one that matters most."""
+        if not numbers:
+            return
         self._add(EVALUATION, step, numbers)
         self._ranks.track(step, {f"eval/{name}": number for name, number in numbers.items()})
-        self._bar.console.print(f"step {step}: held-out loss {numbers['loss']:.4f}", highlight=False)
+        name, number = next(iter(numbers.items()))
+        self._bar.console.print(f"step {step}: held-out {name} {number:.4f}", highlight=False)
 
     def _add(self, name: str, step: int, numbers: Mapping[str, float]) -> None:
         if self._ranks.main:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -21,6 +21,11 @@ app = typer.Typer(no_args_is_help=True)
 Settings = Annotated[
     list[str] | None, typer.Argument(help="A TOML file first (may be left out), then key=value overrides.")
 ]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Any sample or picture that cannot be used is an error.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved config and stop.")]
 R = TypeVar("R", bound=BaseModel)
 
 
@@ -31,23 +36,24 @@ def _noun() -> None:
 
 @app.command()
 def sft(
-    settings: Settings = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Any sample or picture that cannot be used is an error.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved config and stop.")] = False,
+    settings: Settings = None, resume: Resume = False, strict: Strict = False, dry_run: DryRun = False
 ) -> None:
     """Supervised fine-tuning: samples in, model folder out; alone, or on many processes under torchrun."""
+    from finesight.train.settings import SftConfig
     from finesight.train.sft import train_sft
 
-    config = _config(settings)
-    if dry_run:
-        print(config.model_dump_json(indent=2))
-        return
-    model = train_sft(config, resume, strict)
-    if os.environ.get("RANK", "0") == "0":
-        print(model)
+    _run(_config(SftConfig, settings), train_sft, resume, strict, dry_run)
+
+
+@app.command()
+def grpo(
+    settings: Settings = None, resume: Resume = False, strict: Strict = False, dry_run: DryRun = False
+) -> None:
+    """Reinforcement learning by groups of answers: a trained model in, a better one out."""
+    from finesight.train.grpo import train_grpo
+    from finesight.train.policy.settings import GrpoConfig
+
+    _run(_config(GrpoConfig, settings), train_grpo, resume, strict, dry_run)
 
 
 @app.command()
@@ -69,9 +75,10 @@ def estimate(
 ) -> None:
     """Tokens, FLOPs, memory and hours of `sft` with these settings, in three layouts of the data."""
     from finesight.train import estimate as estimates
+    from finesight.train.settings import SftConfig
     from finesight.ui.estimate import estimate_block
 
-    config = _config(settings)
+    config = _config(SftConfig, settings)
     machine = _checked(estimates.Machine, {"gpu": gpu, "gpus": gpus, "utilisation": utilisation})
     size = estimates.size_of(config)
     recipe = _checked(estimates.Recipe, estimates.recipe_of(config, size, gpus).model_dump(), assume or [])
@@ -92,14 +99,25 @@ def estimate(
         Console().print(estimate_block(found))
 
 
-def _config(settings: list[str] | None) -> SftConfig:
+def _config(kind: type[R], settings: list[str] | None) -> R:
     from finesight.config import load_config
-    from finesight.train.settings import SftConfig
 
     arguments = settings or []
     if arguments and "=" not in arguments[0]:
-        return load_config(SftConfig, Path(arguments[0]), arguments[1:])
-    return load_config(SftConfig, None, arguments)
+        return load_config(kind, Path(arguments[0]), arguments[1:])
+    return load_config(kind, None, arguments)
+
+
+def _run(
+    config: R, recipe: Callable[[R, bool, bool], Path], resume: bool, strict: bool, dry_run: bool
+) -> None:
+    """Run a recipe and print the model folder, or only what its settings are."""
+    if dry_run:
+        print(config.model_dump_json(indent=2))
+        return
+    model = recipe(config, resume, strict)
+    if os.environ.get("RANK", "0") == "0":
+        print(model)
 
 
 def _checked(kind: type[R], values: dict[str, Any], overrides: list[str] | None = None) -> R:
