@@ -23,10 +23,10 @@ from finesight.train.policy.collect import Collected, Collector
 from finesight.train.policy.groups import Lesson
 from finesight.train.policy.learner import PolicyLearner
 from finesight.train.policy.pool import Pool
-from finesight.train.policy.start import keep_probe, moved, read_probe
 from finesight.train.policy.questions import ask_examples, read_questions
 from finesight.train.policy.reference import make_reference
 from finesight.train.policy.settings import GrpoConfig
+from finesight.train.policy.start import keep_probe, moved, read_probe
 from finesight.train.policy.trial import HeldOut
 from finesight.train.prepare import look_through
 from finesight.train.run import PROBE, open_run
