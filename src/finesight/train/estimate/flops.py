@@ -49,9 +49,11 @@ def flops(size: ModelSize, workload: Workload, recipe: Recipe | None = None) -> 
     recipe = recipe or Recipe()
     vision = _stem(size, workload) + _tower(size, workload)
     if recipe.train_vision:
-        # Pixels have no gradient, so a stem has one product less.
-        stem_passes = 2 if size.vision.trained_stem else 1
-        vision = stem_passes * _stem(size, workload) + 3 * _tower(size, workload)
+        # Pixels have no gradient, so a stem has one product less; nor has what a frozen stem hands on.
+        if size.vision.trained_stem:
+            vision = 2 * _stem(size, workload) + 3 * _tower(size, workload)
+        else:
+            vision = _stem(size, workload) + 3 * _tower(size, workload) - _entry(size, workload)
     matrices = (2 if recipe.lora_rank else 3) * _matrices(size, workload)
     adapters = 3 * 2 * size.adapter_weights(recipe.lora_rank) * workload.tokens
     decoder = matrices + adapters + 3 * _attention(size, workload)
@@ -74,6 +76,11 @@ def _stem(size: ModelSize, workload: Workload) -> float:
 def _tower(size: ModelSize, workload: Workload) -> float:
     projected = sum(m.weights for m in size.vision.projectors) * workload.patches / size.vision.merge**2
     return _layers(size, workload) + 2 * projected
+
+
+def _entry(size: ModelSize, workload: Workload) -> float:
+    """The first matrix behind a stem that stays frozen."""
+    return 2 * size.vision.projectors[0].weights * workload.patches / size.vision.merge**2
 
 
 def _layers(size: ModelSize, workload: Workload) -> float:
