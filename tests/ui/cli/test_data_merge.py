@@ -71,6 +71,31 @@ def test_the_report_counts_the_work_of_each_layout(source, tmp_path):
     assert works["tree"]["tokens"] < works["merge"]["tokens"] < works["separate"]["tokens"]
 
 
+def test_the_flops_are_those_that_the_estimate_of_the_model_gives(source, tmp_path):
+    from finesight.schema.workload import Workload
+    from finesight.train.estimate import find_size, flops
+
+    costs = []
+    for number, model in enumerate(("Qwen2.5-VL-7B", "InternVL3-8B")):
+        report = merged(source, tmp_path / str(number), "--model", model)
+        expected = {
+            layout: flops(find_size(model), Workload.model_validate(work)).total
+            for layout, work in report["workloads"].items()
+        }
+        assert {layout: cost["total"] for layout, cost in report["flops"].items()} == expected
+        assert expected["tree"] < expected["merge"] < expected["separate"]
+        costs.append(expected)
+    assert costs[0] != costs[1]
+    shown = CliRunner().invoke(app, ["data", "merge", str(source), str(tmp_path / "shown")])
+    assert f"{costs[0]['tree']:.3g}" in next(row for row in shown.stdout.splitlines() if "FLOPs" in row)
+
+
+def test_a_model_of_unknown_size_is_named_before_anything_is_written(source, tmp_path):
+    ran = CliRunner().invoke(app, ["data", "merge", str(source), str(tmp_path / "out"), "--model", "nobody"])
+    assert ran.exit_code == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_cap_of_one_question_merges_nothing(source, tmp_path):
     merged(source, tmp_path / "merged", "--max-questions", "1")
     assert len(records(tmp_path / "merged")) == len(records(source))

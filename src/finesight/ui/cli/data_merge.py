@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from finesight.data.merge.folder import MergeReport
     from finesight.schema.workload import Layout, Workload
+    from finesight.train.estimate import Flops
 
 SHOWN = 10
 """Reasons for skipped records, and for pictures without a size, written out; `--json` has them all."""
@@ -58,6 +59,9 @@ def merge_(
     tokenizer: Annotated[
         str | None, typer.Option(help="Count with this model's tokenizer; else tokens are estimated.")
     ] = None,
+    model: Annotated[
+        str, typer.Option(help="Whose FLOPs are estimated: a published name, or a folder with a config.json.")
+    ] = "Qwen2.5-VL-7B",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
 ) -> None:
     """Put the questions of a picture together; say what an epoch costs separate, merged and as a tree."""
@@ -67,7 +71,9 @@ def merge_(
     from finesight.data.merge.folder import Counting, merge_folder
     from finesight.data.merge.merging import Caps
     from finesight.data.merge.tokens import estimate_tokens
+    from finesight.train.estimate import find_size, flops
 
+    size = find_size(model)
     counting = Counting(
         texts=_counter(tokenizer) if tokenizer else estimate_tokens,
         picture=_image_counter(data),
@@ -79,10 +85,12 @@ def merge_(
         report = merge_folder(data, out, mode.value, counting, caps, _watcher(bar))
     _complain("skipped", report.skipped)
     _complain("size unknown", report.unmeasured)
+    costs = {layout: flops(size, work) for layout, work in report.workloads.items()}
+    assumed = _assumed(report, tokenizer, image_tokens, model)
     if as_json:
-        typer.echo(json.dumps(_record(report, tokenizer, image_tokens)))
+        typer.echo(json.dumps(_record(report, costs, assumed)))
     else:
-        _show(report, tokenizer, image_tokens)
+        _show(report, costs, assumed)
 
 
 def _complain(title: str, complaints: Sequence[object]) -> None:
@@ -123,22 +131,23 @@ def _watcher(bar: Progress) -> Callable[[Iterable[Any], str], Iterator[Any]]:
     return watch
 
 
-def _record(report: MergeReport, tokenizer: str | None, image_tokens: int) -> dict[str, Any]:
-    return report.model_dump(mode="json") | {"assumed": _assumed(report, tokenizer, image_tokens)}
+def _record(report: MergeReport, costs: dict[Layout, Flops], assumed: list[str]) -> dict[str, Any]:
+    flops = {layout: cost.model_dump() for layout, cost in costs.items()}
+    return report.model_dump(mode="json") | {"flops": flops, "assumed": assumed}
 
 
-def _show(report: MergeReport, tokenizer: str | None, image_tokens: int) -> None:
+def _show(report: MergeReport, costs: dict[Layout, Flops], assumed: list[str]) -> None:
     from rich.console import Console
 
     console = Console()
     if report.workloads:
-        console.print(_table(report.workloads))
-        for line in _assumed(report, tokenizer, image_tokens):
+        console.print(_table(report.workloads, costs))
+        for line in assumed:
             console.print(line, soft_wrap=True)
     console.print(f"{report.samples:,} samples written, {len(report.skipped):,} records skipped")
 
 
-def _table(workloads: dict[Layout, Workload]) -> Table:
+def _table(workloads: dict[Layout, Workload], costs: dict[Layout, Flops]) -> Table:
     """A row a quantity, a column a layout, behind each how many times less than separate it is."""
     from rich.table import Table
 
@@ -151,14 +160,16 @@ def _table(workloads: dict[Layout, Workload]) -> Table:
         values = [getattr(workloads[layout], name) for layout in ("merge", "tree")]
         whole = getattr(separate, name)
         table.add_row(title, f"{whole:,}", *(cell for value in values for cell in _cells(value, whole)))
+    spent, *less = (costs[layout].total for layout in ("separate", "merge", "tree"))
+    table.add_row("FLOPs", f"{spent:.3g}", *(cell for value in less for cell in _cells(value, spent, ".3g")))
     return table
 
 
-def _cells(value: float, whole: float) -> tuple[str, str]:
-    return f"{value:,}", f"{whole / value:.2f}x"
+def _cells(value: float, whole: float, form: str = ",") -> tuple[str, str]:
+    return f"{value:{form}}", f"{whole / value:.2f}x"
 
 
-def _assumed(report: MergeReport, tokenizer: str | None, image_tokens: int) -> list[str]:
+def _assumed(report: MergeReport, tokenizer: str | None, image_tokens: int, model: str) -> list[str]:
     """What the figures rest on."""
     if not report.workloads:
         return []
@@ -167,5 +178,6 @@ def _assumed(report: MergeReport, tokenizer: str | None, image_tokens: int) -> l
     return [
         f"text tokens {texts}",
         f"image tokens of {report.measured:,} pictures from their size, of {unknown:,} taken for {image_tokens:,}",
+        f"FLOPs of training {model}, its vision tower frozen and run once a picture encoded",
         f"{report.alone:,} questions have more tokens than the cap and stand alone",
     ]
