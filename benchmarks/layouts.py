@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -61,15 +62,20 @@ def parse() -> argparse.Namespace:
 
 
 def measure(arguments: argparse.Namespace, layout: str, seed: int) -> dict[str, float]:
-    """Figures of one run; kept in its folder, so that it is done once."""
+    """Figures of one run; kept in its folder, so that it is done once.
+
+    CPU minutes are those of this process: of a run that was killed and goes on, of the rest of it.
+    """
     run = arguments.out / f"{layout}-{seed}"
     kept = run / "figures.json"
     if not kept.is_file():
         config = settings(arguments, layout, seed, run)
+        began = time.process_time()
         model = train_sft(config, resume=True)
+        spent = time.process_time() - began
         figures = score(arguments.bench, run, model)
         rows = read_metrics(run)
-        figures |= {"steps": len(rows), "training_minutes": rows[-1]["seconds"] / 60}
+        figures |= {"steps": len(rows), "training_minutes": rows[-1]["seconds"] / 60, "cpu_minutes": spent / 60}
         kept.write_text(json.dumps(figures))
     found: dict[str, float] = json.loads(kept.read_text())
     return found
