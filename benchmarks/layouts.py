@@ -75,7 +75,11 @@ def measure(arguments: argparse.Namespace, layout: str, seed: int) -> dict[str, 
         spent = time.process_time() - began
         figures = score(arguments.bench, run, model)
         rows = read_metrics(run)
-        figures |= {"steps": len(rows), "training_minutes": rows[-1]["seconds"] / 60, "cpu_minutes": spent / 60}
+        figures |= {
+            "steps": len(rows),
+            "training_minutes": rows[-1]["seconds"] / 60,
+            "cpu_minutes": spent / 60,
+        }
         kept.write_text(json.dumps(figures))
     found: dict[str, float] = json.loads(kept.read_text())
     return found

@@ -106,6 +106,37 @@ def test_log_probabilities_are_those_of_rows(model, see, count, pictures):
             torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("pictures", [1, 2, 3])
+def test_positions_are_those_of_the_whole_row(model, see, pictures):
+    """As transformers itself gives them to pictures of unlike shapes with text between; InternVL counts tokens."""
+    seen = see(pictures)
+    tree = plant(model, seen, ragged(4))
+    layout = lay_out([[plant(model, see(1, first=4), ragged(2)), tree]])
+    before = layout.ids.shape[1] - tree.length
+    for ids, _ in rows_of(tree):
+        row = torch.tensor([ids])
+        expected = torch.arange(len(ids)).expand(3, -1)
+        if model.name != "internvl":
+            kinds = (row == model.family.image_token_id).int()
+            grids = torch.stack([s.grid for s in seen])
+            expected = model.family.model.model.get_rope_index(
+                row, mm_token_type_ids=kinds, image_grid_thw=grids
+            )[0][:, 0]
+        columns = columns_of(layout, before, ids)
+        assert torch.equal(layout.positions[:, 0, columns], expected)
+
+
+def columns_of(layout: Layout, start: int, ids: list[int]) -> Tensor:
+    """Where a row of its own stands in the last tree of a layout: what its last token sees."""
+    length = layout.ids.shape[1]
+    for last in range(start, length):
+        columns = torch.arange(start, last + 1)
+        columns = columns[last < layout.until[0, start : last + 1]]
+        if layout.ids[0, columns].tolist() == ids:
+            return columns
+    raise AssertionError("the row is nowhere in the tree")
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_gradients_are_those_of_rows(tiny, build_tiny, make_noise, again):
     """With layers computed again in the backward pass and without."""
