@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -13,12 +14,17 @@ from finesight.ui.terminal import plain
 
 def mining_block(report: MiningReport) -> RenderableType:
     """Subclasses with what became of their groups, then the types before and after, then the whole in a line."""
+    answers = sum(one.answers for one in report.subclasses.values())
+    unscored = sum(one.unscored_answers for one in report.subclasses.values())
     asked = "" if report.questions == report.kept else f" that ask {report.questions:,} questions"
     return Group(
         _subclasses(report),
         Text(f"kept are, of {_bands(report)}"),
         _types(report),
-        Text(f"policy: {', '.join(map(plain, report.models))}"),
+        Text(
+            f"policy: {', '.join(map(plain, report.models))}; "
+            f"{unscored:,} of its {answers:,} answers have no reward"
+        ),
         Text(
             f"{report.kept:,} prompts kept{asked}, of {report.groups:,} groups; "
             f"{len(report.skipped):,} lines skipped"
@@ -29,10 +35,10 @@ def mining_block(report: MiningReport) -> RenderableType:
 def _subclasses(report: MiningReport) -> Table:
     """A row a subclass, a column a reason that occurs; kept and reasons add up to groups."""
     reasons = list(report.dropped)
-    table = Table(title="What became of the groups", padding=(0, 0, 0, 1))
+    # Without borders even all reasons fit 100 columns; titles break at spaces before numbers are cut off.
+    table = Table(title="What became of the groups", box=SIMPLE, padding=0, show_edge=False)
     table.add_column("", no_wrap=True)
     for column in ("groups", "kept", *reasons):
-        # Narrow terminals break titles at spaces before they cut numbers off.
         table.add_column(column, justify="right", min_width=max(map(len, column.split())))
     for subclass, one in report.subclasses.items():
         table.add_row(subclass.value, *_counts(one.groups, one.kept, one.dropped, reasons))
@@ -58,7 +64,7 @@ def _counts(groups: int, kept: int, dropped: dict[Reason, int], reasons: list[Re
 
 def _types(report: MiningReport) -> Table:
     """Types with their share of all groups and of the prompts kept; both may be above 100 % together."""
-    table = Table(title="What they are about")
+    table = Table(title="What they are about", box=SIMPLE, show_edge=False)
     table.add_column("type")
     for column in ("groups", "share", "prompts", "share"):
         table.add_column(column, justify="right")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finesight.data.merge.merging import Caps, unmerge
-from finesight.data.mine.difficulty import Reason, informative
+from finesight.data.mine.difficulty import Reason, counted, informative
 from finesight.data.mine.mining import Mined, mine
 from finesight.data.mine.settings import MiningSettings
 from finesight.schema.rollout import RolloutGroup, SampledAnswer, Sampling
@@ -73,6 +73,7 @@ settings = st.builds(
     low=st.sampled_from([0.0, 0.1, 0.4]),
     high=st.sampled_from([0.6, 0.9, 1.0]),
     epsilon=st.sampled_from([0.0, 0.05, 0.3]),
+    unparsed=st.sampled_from([None, 0.0, 0.3]),
     min_scored=st.integers(2, 5),
     subclasses=st.sampled_from([{}, {Subclass.MCQ: {"low": 0.2, "budget": 1}}, {Subclass.QA: {"budget": 0}}]),
     merge_choices=st.booleans(),
@@ -141,7 +142,7 @@ def test_prompts_of_one_question_are_informative_to_grpo_by_the_same_rule(groups
     for sample, indices in mine(groups, settings).kept:
         if len(indices) == 1:
             epsilon = settings.band(sample.subclass).epsilon
-            assert informative(by_index[indices[0]].rewards, epsilon)
+            assert informative(counted(by_index[indices[0]], settings.unparsed), epsilon)
 
 
 @given(group_lists(unique=False), settings)
@@ -257,7 +258,30 @@ def test_thresholds_of_a_subclass_are_for_it_alone():
     mined = mine(groups, MiningSettings(subclasses={Subclass.ASSESS: {"low": 0.4}}))
     assert places(mined) == [(1,)]
     assert mined.report.subclasses[Subclass.ASSESS].band.low == 0.4
-    assert mined.report.subclasses[Subclass.DIST_DETECT].band.low == 0.1
+    assert mined.report.subclasses[Subclass.DIST_DETECT].band.low == 0.05
+
+
+@pytest.mark.parametrize(
+    ("unparsed", "reason"), [(0.0, None), (None, Reason.TOO_FEW_SCORED), (0.6, Reason.NO_SPREAD)]
+)
+def test_answers_that_cannot_be_read_count_as_they_do_in_training(unparsed, reason):
+    mined = mine([group(0, [0.6, 0.6, None, None])], MiningSettings(unparsed=unparsed))
+    assert mined.report.dropped == ({reason: 1} if reason else {})
+    one = mined.report.subclasses[Subclass.ASSESS]
+    assert (one.answers, one.unscored_answers) == (4, 2)
+
+
+def test_answers_that_nobody_scored_do_not_count():
+    scored = group(0, [0.6, 0.6, 0.6, 0.6])
+    left = [answer.model_copy(update={"reward": None}) for answer in scored.answers[:2]]
+    half = scored.model_copy(update={"answers": (*left, *scored.answers[2:])})
+    assert mine([half]).report.dropped == {Reason.TOO_FEW_SCORED: 1}
+
+
+def test_where_no_answer_has_a_reward_it_is_not_the_answers_that_are_wrong():
+    assert mine([group(0, [None] * 8)], MiningSettings(low=0, min_scored=2)).report.dropped == {
+        Reason.UNSCORED: 1
+    }
 
 
 def test_types_are_counted_before_and_after():

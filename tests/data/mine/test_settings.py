@@ -26,11 +26,12 @@ def test_choices_have_no_interval_unless_they_are_given_one():
 @pytest.mark.parametrize(
     ("override", "complaint"),
     [
-        ("low=0.95", "low 0.95 is above high 0.9"),
-        ("subclasses.assess.high=0.05", "subclasses.assess: low 0.1 is above high 0.05"),
+        ("low=0.97", "low 0.97 is above high 0.95"),
+        ("subclasses.assess.high=0.02", "subclasses.assess: low 0.05 is above high 0.02"),
         ("subclasses.asess.high=0.5", "subclasses"),
         ("subclasses.assess.mean=0.5", "subclasses.assess.mean"),
         ("epsilon=2", "epsilon"),
+        ("unparsed=2", "unparsed"),
         ("min_scored=1", "min_scored"),
         ("budget=0", "budget"),
         ("balance=fair", "balance"),

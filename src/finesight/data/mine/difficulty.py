@@ -15,6 +15,7 @@ from math import fsum
 from typing import NamedTuple
 
 from finesight.data.mine.settings import Band
+from finesight.schema.rollout import RolloutGroup
 
 
 class Reason(StrEnum):
@@ -31,15 +32,28 @@ class Reason(StrEnum):
 
 
 class Difficulty(NamedTuple):
-    """Of the answers of a group that have a reward: how many, their mean reward, the largest less the least."""
+    """Of the answers of a group that count: how many, their mean reward, the largest less the least."""
 
     scored: int
     mean: float
     range: float
 
 
+def counted(group: RolloutGroup, unparsed: float | None) -> list[float | None]:
+    """What each answer of a group counts as in training: its reward, `unparsed` where it was scored and has none.
+
+    Where none has one, none counts: nobody scored them, there is no rule for them, or the reference is unreadable.
+    """
+    if all(reward is None for reward in group.rewards):
+        return list(group.rewards)
+    return [
+        unparsed if answer.reward is None and answer.unscored is not None else answer.reward
+        for answer in group.answers
+    ]
+
+
 def difficulty(rewards: Sequence[float | None]) -> Difficulty | None:
-    """The difficulty of a group; None where no answer has a reward. One without a reward counts nowhere, not as 0."""
+    """The difficulty of a group by what its answers count as; None where none counts. None is not 0."""
     scored = [reward for reward in rewards if reward is not None]
     if not scored:
         return None

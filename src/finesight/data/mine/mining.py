@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from finesight.data.merge.merging import Caps, Placed, merge_picture, text_tokens
 from finesight.data.merge.tokens import estimate_tokens
-from finesight.data.mine.difficulty import Difficulty, Reason, difficulty, together, unfit, unknown
+from finesight.data.mine.difficulty import Difficulty, Reason, counted, difficulty, together, unfit, unknown
 from finesight.data.mine.naming import types_of
 from finesight.data.mine.report import Ledger, MiningReport
 from finesight.data.mine.settings import MiningSettings
@@ -81,8 +81,9 @@ class _Miner:
 
     def take(self, group: RolloutGroup) -> None:
         """Drop a group, or put its question away: as a prompt, or with the choices of its picture."""
-        sample, found = group.sample, difficulty(group.rewards)
-        self.ledger.came(group.model, sample.subclass, types_of(sample), found)
+        sample = group.sample
+        found = difficulty(counted(group, self._settings.unparsed))
+        self.ledger.came(group, types_of(sample), found)
         if group.index in self._seen:
             self.ledger.dropped(sample.subclass, Reason.REPEATED)
             return

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from finesight.data.mine.difficulty import Difficulty, Reason
 from finesight.data.mine.settings import Band, MiningSettings
 from finesight.data.readers.reading import Skipped
+from finesight.schema.rollout import RolloutGroup
 from finesight.schema.sample import Subclass
 from finesight.schema.taxonomy import DistortionType
 
@@ -21,15 +22,17 @@ NO_TYPE = "none"
 class SubclassReport(BaseModel):
     """The groups of one subclass: `groups == kept + sum(dropped)`.
 
-    kept: prompts written, a merged one once: its other questions are dropped as merged into another. means, ranges:
-    groups by mean reward and by range of rewards, of those with a reward; kept_means: those of them that are in a
-    prompt that was kept.
+    unscored_answers: without a reward. kept: prompts written, a merged one once, for its other questions are dropped
+    as merged into another. means, ranges: groups by mean reward and by range of rewards, of those with a reward;
+    kept_means: those of them that are in a prompt that was kept.
     """
 
     model_config = ConfigDict(frozen=True)
 
     band: Band
     groups: int
+    answers: int
+    unscored_answers: int
     kept: int
     dropped: dict[Reason, int]
     means: tuple[int, ...]
@@ -66,6 +69,8 @@ class Ledger:
         self._settings = settings
         self._models: Counter[str] = Counter()
         self._groups: Counter[Subclass] = Counter()
+        self._answers: Counter[Subclass] = Counter()
+        self._unscored: Counter[Subclass] = Counter()
         self._kept: Counter[Subclass] = Counter()
         self._dropped: dict[Subclass, Counter[Reason]] = {}
         self._means: dict[Subclass, list[int]] = {}
@@ -74,16 +79,13 @@ class Ledger:
         self._before: Counter[str] = Counter()
         self._after: Counter[str] = Counter()
 
-    def came(
-        self,
-        model: str,
-        subclass: Subclass,
-        types: Sequence[DistortionType],
-        found: Difficulty | None,
-    ) -> None:
+    def came(self, group: RolloutGroup, types: Sequence[DistortionType], found: Difficulty | None) -> None:
         """A group was read."""
-        self._models[model] += 1
+        subclass = group.sample.subclass
+        self._models[group.model] += 1
         self._groups[subclass] += 1
+        self._answers[subclass] += len(group.answers)
+        self._unscored[subclass] += group.rewards.count(None)
         self._before.update(_names(types))
         if found:
             _bins(self._means, subclass)[_bin(found.mean)] += 1
@@ -120,6 +122,8 @@ class Ledger:
         return SubclassReport(
             band=self._settings.band(subclass),
             groups=self._groups[subclass],
+            answers=self._answers[subclass],
+            unscored_answers=self._unscored[subclass],
             kept=self._kept[subclass],
             dropped=_reasons(self._dropped.get(subclass, Counter())),
             means=tuple(_bins(self._means, subclass)),

@@ -23,8 +23,8 @@ class Band(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    low: Reward = Field(default=0.1, description="least mean reward of a group that is kept")
-    high: Reward = Field(default=0.9, description="largest mean reward of a group that is kept")
+    low: Reward = Field(default=0.05, description="least mean reward of a group that is kept")
+    high: Reward = Field(default=0.95, description="largest mean reward of a group that is kept")
     epsilon: Reward = Field(default=0.05, description="its largest and least reward differ by more than this")
 
     @model_validator(mode="after")
@@ -52,7 +52,10 @@ _OURS: Mapping[Subclass, SubclassBand] = MappingProxyType({Subclass.MCQ: Subclas
 class MiningSettings(Band):
     """Which groups are kept, how choices are merged, and what is drawn where there are more than wanted."""
 
-    min_scored: int = Field(default=4, ge=2, description="least answers of a group with a reward")
+    unparsed: Reward | None = Field(
+        default=0.0, description="what an answer that cannot be read counts as; none: not at all"
+    )
+    min_scored: int = Field(default=4, ge=2, description="least answers of a group that count")
     subclasses: dict[Subclass, SubclassBand] = Field(
         default={}, description="low, high, epsilon and budget of a subclass, where another"
     )

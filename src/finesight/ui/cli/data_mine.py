@@ -63,7 +63,10 @@ def mine_(
     if as_json:
         typer.echo(json.dumps(report.model_dump(mode="json")))
     else:
-        Console().print(mining_block(report))
+        console = Console()
+        if not console.is_terminal:  # A file has no edge at which a table with all its reasons would be cut.
+            console = Console(width=max(console.width, 100))
+        console.print(mining_block(report))
 
 
 def _settings(given: list[str] | None) -> MiningSettings:
