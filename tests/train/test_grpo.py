@@ -250,6 +250,27 @@ def test_a_picture_lost_while_the_run_lasts_is_named_and_the_rest_goes_on(grpo_f
     assert "000000" in capsys.readouterr().err
 
 
+def test_answers_of_a_server_are_those_of_this_process(grpo_for, serving, tmp_path, one_thread):
+    """Up to what 16 bits of the features that are kept here, and not there, do to a random model."""
+    here, there = grpo_for(tmp_path / "here", steps=3), grpo_for(tmp_path / "there", steps=3)
+    server = serving(load_model(there.model))
+    train_grpo(here)
+    train_grpo(there.model_copy(update={"servers": (server,)}))
+    ours, theirs = numbers(here.out), numbers(there.out)
+    assert theirs[0]["reward"] == pytest.approx(ours[0]["reward"], abs=0.05)
+    assert len(theirs) == len(ours) == 3
+    sent, trained = (weights(there.out / name / "model") for name in ("policy", "."))
+    assert same(sent, trained)
+
+
+def test_answers_of_earlier_weights_are_held_against_what_drew_them(grpo_for, serving, tmp_path):
+    config = grpo_for(tmp_path, steps=4, sync_every=4, learning_rate=0.02, warmup=0)
+    train_grpo(config.model_copy(update={"servers": (serving(load_model(config.model)),)}))
+    rows = read_metrics(tmp_path)
+    assert rows[0]["clip_fraction"] == 0
+    assert rows[-1]["clip_fraction"] > 0
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

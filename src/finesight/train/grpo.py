@@ -16,14 +16,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from finesight.data.images import load_picture
 from finesight.model.generate import TreeGenerator
 from finesight.scoring.rewards import REWARDS, load_rewards
 from finesight.train.checkpoint import Progress
+from finesight.train.policy.away import Away
 from finesight.train.policy.collect import Collected, Collector
 from finesight.train.policy.groups import Lesson
 from finesight.train.policy.learner import PolicyLearner
 from finesight.train.policy.pool import Pool
-from finesight.train.policy.questions import ask_examples, read_questions
+from finesight.train.policy.questions import Asked, ask_examples, read_questions
 from finesight.train.policy.reference import make_reference
 from finesight.train.policy.settings import GrpoConfig
 from finesight.train.policy.start import keep_probe, moved, read_probe
@@ -63,6 +65,7 @@ class Session(NamedTuple):
     collector: Collector
     learner: PolicyLearner
     held_out: HeldOut | None
+    away: Away | None = None
 
 
 def begin(config: GrpoConfig, strict: bool = False) -> Session:
@@ -82,8 +85,14 @@ def begin(config: GrpoConfig, strict: bool = False) -> Session:
         ),
     )
     ranks, pictures = bench.ranks, bench.data.pictures
-    sampler = TreeGenerator(bench.model, rows=config.rows)
-    collector = Collector(config, sampler, pictures.__getitem__, ranks, own, bench.say)
+    away = (
+        Away(config, bench, [e for e in bench.data.examples if isinstance(e, Asked)])
+        if config.servers
+        else None
+    )
+    sampler = away.sampler if away else TreeGenerator(bench.model, rows=config.rows)
+    show = load_picture if away else pictures.__getitem__
+    collector = Collector(config, sampler, show, ranks, own, bench.say)
     reference = make_reference(config, bench)
     learner = PolicyLearner(config, bench.model, bench.module, pictures, ranks, bench.say, reference)
     pool = Pool(
@@ -94,7 +103,7 @@ def begin(config: GrpoConfig, strict: bool = False) -> Session:
         ranks,
     )
     held_out = HeldOut(config, bench.held_out, collector) if bench.held_out else None
-    return Session(config, bench, pool, collector, learner, held_out)
+    return Session(config, bench, pool, collector, learner, held_out, away)
 
 
 def learn(session: Session) -> Progress:
@@ -102,6 +111,8 @@ def learn(session: Session) -> Progress:
     config, bench = session.config, session.bench
     progress = bench.resume()
     begun = False
+    if session.away:
+        session.away.send()
     with Track(config.out, "training", config.steps, progress.step, bench.ranks) as track:
         for step in range(progress.step + 1, config.steps + 1):
             rate = _set_rates(session, step)
@@ -109,7 +120,9 @@ def learn(session: Session) -> Progress:
             if bench.ranks.main and (step == 1 or not (config.out / PROBE).is_file()):
                 keep_probe(config.out, collected.lessons)
             began = time.monotonic()
-            told = update(session, collected.lessons)
+            told = update(session, collected.lessons, on_policy=_in_step(session, step - 1))
+            if session.away and _in_step(session, step):
+                session.away.send()
             told |= {"update_seconds": time.monotonic() - began, "learning_rate": rate}
             told["samples_per_s"] = collected.answers / (
                 collected.told["rollout_seconds"] + told["update_seconds"]
@@ -133,13 +146,17 @@ def collect(session: Session, step: int, progress: Progress, begun: bool) -> Col
         return session.collector.collect(pool.examples, pool.order, step, cursor)
 
 
-def update(session: Session, lessons: Sequence[Lesson]) -> dict[str, float]:
-    """Improve the policy by the lessons of a step; what is told is of the last update. Without lessons it stays."""
+def update(session: Session, lessons: Sequence[Lesson], on_policy: bool = True) -> dict[str, float]:
+    """Improve the policy by the lessons of a step; what is told is of the last update. Without lessons it stays.
+
+    Args:
+        on_policy: whether the answers were drawn from the weights as they are; else from those of an earlier step.
+    """
     if not lessons:
         return {}
     config, bench = session.config, session.bench
     bench.module.train()
-    batch = session.learner.batch(lessons, session.pool.prefixes)
+    batch = session.learner.batch(lessons, session.pool.prefixes, on_policy)
     told: dict[str, float] = {}
     for _ in range(config.updates):
         told = session.learner.gradients(batch)
@@ -157,6 +174,11 @@ def evaluate(session: Session) -> dict[str, float]:
             found = session.held_out.rewards()
     probe = read_probe(session.config.out)
     return found | (moved(session.learner, probe, session.pool.prefixes) if probe else {})
+
+
+def _in_step(session: Session, step: int) -> bool:
+    """Whether what samples has the weights of training behind a step; with servers, after every `sync_every`."""
+    return session.away is None or step % session.config.sync_every == 0
 
 
 def _set_rates(session: Session, step: int) -> float:

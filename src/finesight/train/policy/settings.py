@@ -50,6 +50,14 @@ class GrpoConfig(RunSettings):
         default=3, ge=0, description="further rounds of a step to replace groups that teach nothing"
     )
 
+    servers: tuple[str, ...] = Field(
+        default=(), description="URLs of OpenAI-compatible servers that sample instead of this process"
+    )
+    sync_every: int = Field(default=1, gt=0, description="steps between updates of their weights")
+    sync_tolerance: float = Field(
+        default=0.05, gt=0, description="most that their log-probabilities may differ behind one, in nats"
+    )
+
     # What is rewarded
     rewards: RewardSettings = RewardSettings()
     own_rewards: dict[Subclass, str] = Field(
@@ -93,6 +101,8 @@ class GrpoConfig(RunSettings):
             )
         if self.lora and self.lora.dropout:
             raise ValueError("lora.dropout has to be 0: answers are drawn without it")
+        if self.lora and self.servers:
+            raise ValueError("servers take whole models and not adapters: leave out lora or servers")
         if self.overlong == "shape" and self.overlong_buffer >= self.sampling.max_new_tokens:
             raise ValueError("overlong_buffer has to be shorter than sampling.max_new_tokens")
         return self
