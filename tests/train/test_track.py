@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from finesight.train.ranks import Ranks
-from finesight.train.track import METRICS, Track, read_metrics
+from finesight.train.track import EVALUATION, METRICS, Track, read_metrics
 
 
 def run(folder, done, until):
@@ -18,6 +18,14 @@ def test_a_run_leaves_a_row_a_step(tmp_path):
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     assert [row["loss"] for row in rows] == [1.0, 0.5, 0.333333, 0.25]
     assert all(row["seconds"] >= 0 for row in rows)
+
+
+def test_small_numbers_keep_their_digits(tmp_path):
+    with Track(tmp_path, "training", 1, 0, Ranks()) as track:
+        track.log(1, learning_rate=1.2345678e-7)
+        track.evaluated(1, {"kl_start": 3.3e-8})
+    assert read_metrics(tmp_path)[0]["learning_rate"] == 1.23457e-7
+    assert read_metrics(tmp_path, EVALUATION)[0]["kl_start"] == 3.3e-8
 
 
 def test_a_resumed_run_has_every_step_once(tmp_path):

@@ -71,7 +71,8 @@ class Track:
 
     def _add(self, name: str, step: int, numbers: Mapping[str, float]) -> None:
         if self._ranks.main:
-            row: dict[str, Any] = {"step": step, **{k: round(v, 6) for k, v in numbers.items()}}
+            # Six digits, not six places: the rates of a policy begin below a millionth.
+            row: dict[str, Any] = {"step": step, **{k: float(f"{v:.6g}") for k, v in numbers.items()}}
             with (self._run / name).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
 
