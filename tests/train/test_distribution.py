@@ -12,20 +12,21 @@ import torch
 from safetensors.torch import load_file
 
 from finesight.model.load import load_model, save_model
-from finesight.train.settings import SftConfig
+from finesight.train.grpo import train_grpo
+from finesight.train.settings import RunSettings
 from finesight.train.sft import train_sft
 from finesight.train.track import read_metrics
 
-PROGRAM = (
-    "import sys; from pathlib import Path; from finesight.train.settings import SftConfig;"
-    "from finesight.train.sft import train_sft;"
-    "train_sft(SftConfig.model_validate_json(Path(sys.argv[1]).read_text()), resume=True)"
-)
+PROGRAMS = {
+    recipe: f"import sys; from pathlib import Path; from finesight.train.{recipe} import {config}, train_{recipe};"
+    f"train_{recipe}({config}.model_validate_json(Path(sys.argv[1]).read_text()), resume=True)"
+    for recipe, config in (("sft", "SftConfig"), ("grpo", "GrpoConfig"))
+}
 
 
-def on_two(config: SftConfig, folder: Path) -> Path:
+def on_two(config: RunSettings, folder: Path, recipe: str = "sft") -> Path:
     """Run a config on two processes; a hang ends the test by its time limit."""
-    (folder / "run.py").write_text(PROGRAM)
+    (folder / "run.py").write_text(PROGRAMS[recipe])
     (folder / "config.json").write_text(config.model_dump_json())
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = subprocess.run(
@@ -125,7 +126,7 @@ def test_a_sharded_run_goes_on_on_one_process_from_its_checkpoint(tiny, training
     whole = train_sft(settings_for(training_set, tmp_path / "whole", **fields))
     config = settings_for(training_set, tmp_path / "two", distribution="fsdp", **fields)
     stopping = "import finesight.train.parts as p; p.FrozenGuard.check = lambda self: sys.exit(7);"
-    (tmp_path / "run.py").write_text("import sys;" + stopping + PROGRAM)
+    (tmp_path / "run.py").write_text("import sys;" + stopping + PROGRAMS["sft"])
     (tmp_path / "config.json").write_text(config.model_dump_json())
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     subprocess.run(
@@ -139,3 +140,22 @@ def test_a_sharded_run_goes_on_on_one_process_from_its_checkpoint(tiny, training
     assert load_file(checkpoint / "model" / "model.safetensors")
     assert load_model(checkpoint / "model").family.model.config.model_type == "qwen2_5_vl"
     close(whole, train_sft(config, resume=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "distribution"),
+    [("finesight_nano", "ddp"), pytest.param("qwen2_5_vl", "fsdp", marks=pytest.mark.slow)],
+)
+def test_two_ranks_make_the_policy_of_one(grpo_for, toy_folder, tmp_path, monkeypatch, kind, distribution):
+    """Three pictures a step, so that one rank samples more than the other; then fewer groups than ranks."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(toy_folder), *sys.path]))
+    fields = {"steps": 3, "batch": 3, "learning_rate": 1e-4, "checkpoint_every": 2, "refills": 1}
+    alone = train_grpo(grpo_for(tmp_path / "alone", kind, **fields))
+    config = grpo_for(tmp_path / "both", kind, distribution=distribution, **fields)
+    a, b = (load_model(folder).family.state_dict() for folder in (alone, on_two(config, tmp_path, "grpo")))
+    apart = torch.cat([(a[name] - b[name]).abs().flatten() for name in a if a[name].is_floating_point()])
+    # AdamW divides by the gradient's own size: of a weight with next to none, rounding alone decides the sign.
+    assert (apart > 1e-5).float().mean() < 1e-4
+    assert apart.max() < 3 * 1e-4
+    told = [[row["reward"] for row in read_metrics(tmp_path / name)] for name in ("alone", "both")]
+    assert told[0] == pytest.approx(told[1], abs=1e-5)

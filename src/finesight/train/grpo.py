@@ -102,6 +102,8 @@ def begin(config: GrpoConfig, strict: bool = False) -> Session:
         collector,
         ranks,
     )
+    if ranks.sharded:
+        _wake(learner, pool, bench.model.chat.end_id)
     held_out = HeldOut(config, bench.held_out, collector) if bench.held_out else None
     return Session(config, bench, pool, collector, learner, held_out, away)
 
@@ -174,6 +176,13 @@ def evaluate(session: Session) -> dict[str, float]:
             found = session.held_out.rewards()
     probe = read_probe(session.config.out)
     return found | (moved(session.learner, probe, session.pool.prefixes) if probe else {})
+
+
+def _wake(learner: PolicyLearner, pool: Pool, end_id: int) -> None:
+    """Run one pass through the whole module: FSDP wants that before any part of it runs, as parts do in sampling."""
+    example = pool.examples[0]
+    lesson = Lesson(example.path, tuple(example.tokens[0].tolist()), ((end_id,),), (0.0,), ((),))
+    learner.logprobs(learner.batch([lesson], pool.prefixes))
 
 
 def _in_step(session: Session, step: int) -> bool:
