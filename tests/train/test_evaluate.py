@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from finesight.model.load import load_model
 from finesight.train import sft
-from finesight.train.checkpoint import Progress
+from finesight.train.checkpoint import Checkpoints, Progress
 from finesight.train.evaluate import evaluate
 from finesight.train.sft import train_sft
 from finesight.train.track import EVALUATION, read_metrics
@@ -68,14 +68,14 @@ def test_a_run_that_gets_no_better_stops_and_takes_its_best(watched, monkeypatch
     monkeypatch.setattr(sft, "evaluate", lambda *a: real(*a)._replace(loss=next(given)))
     config = watched(steps=60, patience=2, keep=1, checkpoint_every=4)
     best: dict[str, torch.Tensor] = {}
-    saved = sft.Checkpoints.save
+    saved = Checkpoints.save
 
     def keep(self, progress, module, *rest):
         if progress.best == progress.step:
             best.update({n: t.clone() for n, t in module.state_dict().items()})
         saved(self, progress, module, *rest)
 
-    monkeypatch.setattr(sft.Checkpoints, "save", keep)
+    monkeypatch.setattr(Checkpoints, "save", keep)
     model = load_model(train_sft(config)).family.state_dict()
     assert [row["step"] for row in read_metrics(config.out, EVALUATION)] == [3, 6, 9, 12]
     assert len(read_metrics(config.out)) == 12
