@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from finesight.errors import ConfigError
 from finesight.model.load import load_model, save_model
 from finesight.train import sft
+from finesight.train.parts import FrozenGuard
 from finesight.train.sft import train_sft
 from finesight.train.track import read_metrics
 
@@ -62,7 +63,7 @@ def test_the_model_folder_is_the_base_with_the_adapter_merged_into_it(lora, tmp_
 def test_a_run_with_adapters_goes_on_to_the_same_weights(lora, tmp_path, monkeypatch):
     config = lora(checkpoint_every=3, lora={"rank": 4, "dropout": 0.2})
     with monkeypatch.context() as patch:
-        patch.setattr(sft.FrozenGuard, "check", lambda self: 1 / 0)
+        patch.setattr(FrozenGuard, "check", lambda self: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train_sft(config)
     checkpoint = config.out / "checkpoints" / "step-00000006"

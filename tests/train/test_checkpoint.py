@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from finesight.errors import InputError
 from finesight.model.load import load_model
-from finesight.train import sft
 from finesight.train.checkpoint import Checkpoints, Progress
+from finesight.train.parts import FrozenGuard
 from finesight.train.ranks import Ranks
 from finesight.train.sft import train_sft
 
@@ -121,7 +121,7 @@ def test_a_checkpoint_that_does_not_fit_is_named_with_the_remedy(tmp_path, damag
 
 def test_a_checkpoint_is_a_folder_others_load(training_set, settings_for, tmp_path, monkeypatch):
     config = settings_for(training_set, tmp_path, steps=5, checkpoint_every=2)
-    monkeypatch.setattr(sft.FrozenGuard, "check", lambda self: 1 / 0)
+    monkeypatch.setattr(FrozenGuard, "check", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         train_sft(config)
     folder = tmp_path / "checkpoints" / "step-00000004" / "model"

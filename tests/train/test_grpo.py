@@ -176,10 +176,10 @@ def test_online_mining_goes_on_with_what_was_chosen(grpo_for, tmp_path, one_thre
     stopped = grpo_for(tmp_path / "stopped", **fields)
     learner_update = grpo.update
 
-    def until(session, lessons):
+    def until(session, lessons, **told):
         if len(read_metrics(stopped.out)) == stop:
             raise KeyboardInterrupt
-        return learner_update(session, lessons)
+        return learner_update(session, lessons, **told)
 
     with monkeypatch.context() as patch:
         patch.setattr(grpo, "update", until)
