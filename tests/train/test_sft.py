@@ -268,6 +268,9 @@ def test_frozen_weights_that_move_all_the_same_are_found_out(training_set, setti
     session = sft.begin(settings_for(training_set, tmp_path, steps=2))
     session.bench.guard.check()
     trunk = session.learner.model.family.tower
+    optimised = {id(p) for group in session.bench.optimizer.param_groups for p in group["params"]}
+    assert optimised
+    assert optimised.isdisjoint(map(id, trunk.parameters()))
     with torch.no_grad():
         next(trunk.parameters()).view(-1)[0] *= 1 + 1e-6
     with pytest.raises(FrozenChangedError):
