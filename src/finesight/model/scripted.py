@@ -8,14 +8,16 @@ from pathlib import Path
 
 from finesight.errors import InputError, ScriptError
 from finesight.model.protocol import Completion, Request
+from finesight.schema.rollout import Sampling
 
 
 class ScriptedGenerator:
     """Hands out the answers of a JSONL file in order: one JSON string or `{"answer": ...}` a line."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, answered: int = 0) -> None:
+        """answered: lines that were handed out before, and are passed over."""
         self.name = f"scripted:{path}"
-        self._answers = iter(_read(path))
+        self._answers = iter(_read(path)[answered:])
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
         """The next answers of the script.
@@ -25,11 +27,24 @@ class ScriptedGenerator:
         """
         return [[Completion(self._next()) for _ in request.prompts] for request in requests]
 
+    def sample(
+        self, requests: Sequence[Request], sampling: Sampling, seeds: Sequence[Sequence[int]]
+    ) -> list[list[list[Completion]]]:
+        """The next answers of the script, `sampling.samples` to each question; there is nothing to draw.
+
+        Raises:
+            ScriptError: more questions than answers.
+        """
+        return [
+            [[Completion(self._next()) for _ in range(sampling.samples)] for _ in request.prompts]
+            for request in requests
+        ]
+
     def _next(self) -> str:
         try:
             return next(self._answers)
         except StopIteration:
-            raise ScriptError(f"{self.name}: no answers left; the script needs one line a question") from None
+            raise ScriptError(f"{self.name}: no answers left; the script needs one line an answer") from None
 
 
 def _read(path: Path) -> list[str]:

@@ -49,14 +49,15 @@ def _groups(path: Path) -> Iterator[RolloutGroup | Skipped]:
         with path.open("rb") as lines:
             for index, line in enumerate(lines):
                 if record := line.strip():
-                    yield _group(record, path, index)
+                    yield read_group(record, path, index)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}; check the path and its rights"
         ) from error
 
 
-def _group(line: bytes, path: Path, index: int) -> RolloutGroup | Skipped:
+def read_group(line: bytes, path: Path, index: int) -> RolloutGroup | Skipped:
+    """The group of a line of a file."""
     try:
         # Strict: a reward of "0.5" or true is not a number.
         group = RolloutGroup.model_validate_json(line, strict=True)

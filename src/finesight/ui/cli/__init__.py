@@ -7,7 +7,7 @@ import sys
 import typer
 
 from finesight.errors import FinesightError
-from finesight.ui.cli import data, demo, diagnose, doctor, evaluate, plot, serve, train
+from finesight.ui.cli import data, demo, diagnose, doctor, evaluate, plot, rollout, serve, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +22,7 @@ plot.register(app)
 serve.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(rollout.app, name="rollout")
 app.add_typer(evaluate.app, name="eval")
 
 
