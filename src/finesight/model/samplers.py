@@ -23,7 +23,7 @@ def load_sampler(
 
     Args:
         rows, device, bf16: of a model in this process: answers that are written at a time; where it is, as torch
-            names it (None: on a GPU if there is one, under torchrun that of the process); whether weights have 16 bits.
+            names it (None: a GPU if there is one, under torchrun that of the process); whether weights have 16 bits.
         answered: how many answers were given in former runs; a script goes on behind them.
 
     Raises:
