@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from finesight.schema.sample import Subclass
 from finesight.scoring.rewards.tally import Earned
 
-_COUNTS = ("all_right", "all_wrong", "alike", "unscored", "unfinished")
+_COLUMNS = ("groups", "answers", "reward", "std", "all right", "all wrong", "alike", "unscored", "cut off")
 
 
 def rollout_table(subclasses: dict[Subclass, Earned], whole: Earned) -> Table:
-    """A row a subclass: means over its answers, spread within its groups, then counts."""
-    table = Table(title="What the answers earned", padding=(0, 0, 0, 1))
+    """A row a subclass: the mean over its answers, the spread within its groups, then counts."""
+    # No lines between columns, so that it fits a terminal of 80 characters.
+    table = Table(title="What the answers earned", padding=(0, 0, 0, 1), box=SIMPLE_HEAD)
     table.add_column("", no_wrap=True)
-    for column in ("groups", "answers", "mean reward", "std within", *_COUNTS):
+    for column in _COLUMNS:
         # Narrow terminals break titles at spaces before they cut numbers off.
-        title = column.replace("_", " ")
-        table.add_column(title, justify="right", min_width=max(map(len, title.split())))
+        table.add_column(column, justify="right", min_width=max(map(len, column.split())))
     for subclass, earned in subclasses.items():
         table.add_row(subclass.value, *_cells(earned))
     table.add_section()
@@ -31,7 +32,11 @@ def _cells(earned: Earned) -> list[str]:
         f"{earned.answers:,}",
         _number(earned.reward),
         _number(earned.spread),
-        *(f"{getattr(earned, name):,}" for name in _COUNTS),
+        f"{earned.all_right:,}",
+        f"{earned.all_wrong:,}",
+        f"{earned.alike:,}",
+        f"{earned.unscored:,}",
+        f"{earned.unfinished:,}",
     ]
 
 

@@ -74,7 +74,7 @@ def test_answers_are_sampled_scored_and_told(data, script, tmp_path):
 
 
 def test_the_table_has_a_row_a_subclass(data, script, tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "80")
     table = run("sample", data, tmp_path / "out", "--model", script, "--samples", 2)
     rows = {
         cells[0]: cells[1:]

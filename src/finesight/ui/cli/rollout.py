@@ -43,7 +43,7 @@ def sample(
     data: Annotated[Path, typer.Argument(help="Data folder with images/ and samples/combined.json.")],
     out: Annotated[Path, typer.Argument(help="Folder for rollouts.jsonl; what is there goes on.")],
     model: Annotated[
-        str | None, typer.Option(help="Model folder, hub id or scripted:FILE; without it the default.")
+        str | None, typer.Option(help="Model folder, hub id, server:URL or scripted:FILE; else the default.")
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Answers to a question.")] = 8,
     temperature: Annotated[float, typer.Option(min=0, help="0: the likeliest token.")] = 1.0,
