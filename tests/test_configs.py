@@ -37,11 +37,13 @@ def test_a_config_says_purpose_hardware_and_what_to_expect(file):
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_a_config_loads_with_the_command_it_shows(file):
     from finesight.train.grpo import GrpoConfig
+    from finesight.train.pipeline_settings import PipelineConfig
     from finesight.train.sft import SftConfig
 
     _, _, recipe, path, *overrides = command(file)
     assert (ROOT / path) == file
-    assert load_config({"sft": SftConfig, "grpo": GrpoConfig}[recipe], file, overrides)
+    recipes = {"sft": SftConfig, "grpo": GrpoConfig, "pipeline": PipelineConfig}
+    assert load_config(recipes[recipe], file, overrides)
 
 
 @pytest.mark.parametrize("file", [f for f in FILES if "8 GPUs" in header(f)], ids=lambda file: file.name)

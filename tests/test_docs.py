@@ -123,15 +123,15 @@ def fields(config: type[BaseModel], before: str = "") -> Iterator[str]:
         ("finesight.data.mine.settings:MiningSettings", "mining.md"),
         ("finesight.train.grpo:GrpoConfig", "grpo.md"),
         ("finesight.train.roll_folder:RolloutConfig", "rollouts.md"),
+        ("finesight.train.pipeline_settings:PipelineConfig", "pipeline.md"),
     ],
 )
 def test_every_field_of_a_config_is_described(config, page):
     module, name = config.split(":")
     described = TEXTS.get(DOCS / page, "")
     # What a section has from a page of its own need not be told twice.
-    told = {
-        f for f in fields(getattr(import_module(module), name)) if not f.startswith(("rewards.", "reward."))
-    }
+    elsewhere = ("rewards.", "reward.", "mining.", "rollout.reward.")
+    told = {f for f in fields(getattr(import_module(module), name)) if not f.startswith(elsewhere)}
     assert not [f for f in told if f"`{f}`" not in described]
 
 

@@ -74,9 +74,11 @@ PUBLIC = {
         "score_group",
     ],
     "finesight.scoring.mipi": [
+        "Difference",
         "INDICATORS",
         "Indicators",
         "StrictIndicators",
+        "score_difference",
         "score_official",
         "score_strict",
     ],

@@ -136,6 +136,19 @@ def test_only_the_subclasses_that_are_named_are_asked(roll, tmp_path):
         roll(config=CONFIG.model_copy(update={"subclasses": (Subclass.ASSESS,)}))
 
 
+def test_pictures_are_drawn_by_the_seed_with_all_their_questions_and_more_of_them_hold_fewer(roll, tmp_path):
+    asked: dict[tuple[int, int], set[str]] = {}
+    for seed, pictures in ((0, 2), (0, 4), (1, 2), (2, 2)):
+        sampler = Choosing()
+        config = CONFIG.model_copy(update={"seed": seed, "pictures": pictures})
+        roll(f"out-{seed}-{pictures}", sampler, config)
+        asked[seed, pictures] = {prompt.split("?")[0].removeprefix("Question ") for prompt in sampler.asked}
+    assert asked[0, 2] < asked[0, 4]
+    assert len({frozenset(asked[seed, 2]) for seed in (0, 1, 2)}) > 1
+    for numbers in asked.values():
+        assert {str((int(number) + 5) % 10) for number in numbers} == numbers
+
+
 def test_records_that_cannot_be_read_are_told(roll, data):
     file = data / "samples/combined.json"
     records = json.loads(file.read_text())

@@ -21,7 +21,7 @@ from finesight.train.pictures import Pictures, Surveyed, pixels
 from finesight.train.ranks import Ranks
 from finesight.train.settings import RunSettings, SftConfig
 
-SKIPPED = "skipped.txt"
+SKIPPED, FEATURES = "skipped.txt", "features"
 _STANDARD_PICTURES = 500
 
 
@@ -69,7 +69,7 @@ def _loader(config: RunSettings, model: LoadedModel) -> Callable[[Path], Visual]
     if not keeps_features(model.family):
         return pixels(model)
     most = 0.0 if config.cache == "none" else config.cache_gb * 1e9
-    return FeatureStore(model, config.out / "features" if config.cache == "disk" else None, most)
+    return FeatureStore(model, config.out / FEATURES if config.cache == "disk" else None, most)
 
 
 def _usable(

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor, nn
@@ -25,6 +28,20 @@ from finesight.model.family import Family
 from finesight.train.parts import keeps_features
 
 Distribution = Literal["ddp", "fsdp"]
+_PATIENCE = timedelta(days=30)
+_TOGETHER: ContextVar[bool] = ContextVar("together", default=False)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Around several runs, one after the other in the same processes: those part behind the last one only."""
+    token = _TOGETHER.set(True)
+    try:
+        yield
+    finally:
+        _TOGETHER.reset(token)
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 class Ranks:
@@ -143,6 +160,20 @@ class Ranks:
         found: list[Any] = gather_object(items) if self.count > 1 else items
         return found
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Around work of uneven length that each rank does by itself: behind it they wait for the last one.
+
+        However long that takes, where any other wait gives up after some minutes.
+        """
+        if self.count == 1:
+            yield
+            return
+        patient = dist.new_group(backend="gloo", timeout=_PATIENCE)
+        yield
+        dist.barrier(group=patient)
+        dist.destroy_process_group(patient)
+
     def wait(self) -> None:
         self._accelerator.wait_for_everyone()
 
@@ -157,9 +188,13 @@ class Ranks:
             self._accelerator.log(dict(numbers), step=step)
 
     def close(self) -> None:
-        """End of the run; all ranks get here together."""
+        """End of the run; all ranks get here together, and part, where nothing comes behind it (see `together`)."""
         self.wait()
-        self._accelerator.end_training()
+        if _TOGETHER.get():
+            for tracker in self._accelerator.trackers:
+                tracker.finish()
+        else:
+            self._accelerator.end_training()
 
 
 def _upcast(module: nn.Module) -> None:

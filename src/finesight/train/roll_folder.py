@@ -38,6 +38,11 @@ class RolloutConfig(BaseModel):
     seed: int = Field(default=0, description="of all random streams")
     thinking: bool = Field(default=False, description="ask for thoughts before the answer")
     subclasses: tuple[Subclass, ...] = Field(default=(), description="only these; empty: all")
+    pictures: int | None = Field(
+        default=None,
+        ge=1,
+        description="only the samples of so many pictures, drawn by seed; of more, these too",
+    )
     limit: int | None = Field(default=None, ge=1, description="only so many samples, from the first one")
     rows: int = Field(default=32, ge=1, description="answers written at a time")
     reward: RewardSettings = RewardSettings()
@@ -75,7 +80,7 @@ def roll_folder(
     """Sample and score the questions of a data folder that `out` does not have yet.
 
     What is sampled to a question depends on the model, the sampling, the seed and the question's place in the data:
-    not on the subclasses, limit, rows and shards, which may be others when the work goes on.
+    not on the subclasses, pictures, limit, rows and shards, which may be others when the work goes on.
 
     Args:
         model: name of what `load` loads, where there is something to sample; it is told how many answers are there
@@ -128,11 +133,19 @@ def _wanted(file: Path, config: RolloutConfig) -> tuple[list[Indexed], list[Skip
     reading = read_samples(file)
     wanted = [
         one for one in enumerate(reading) if not config.subclasses or one[1].subclass in config.subclasses
-    ][: config.limit]
+    ]
+    drawn = _drawn({sample.image for _, sample in wanted}, config)
+    wanted = [one for one in wanted if one[1].image in drawn][: config.limit]
     if not wanted:
         named = f" of {', '.join(config.subclasses)}" if config.subclasses else ""
         raise InputError(f"{file}: no usable sample{named}; {len(reading.skipped)} records cannot be read")
     return wanted, reading.skipped
+
+
+def _drawn(images: set[str], config: RolloutConfig) -> set[str]:
+    """Pictures drawn by hash, so that whether one is among them hangs on no other one but by the count."""
+    ranks = {image: hashlib.blake2b(f"{config.seed}:{image}".encode()).digest() for image in images}
+    return set(sorted(images, key=ranks.__getitem__)[: config.pictures])
 
 
 def _picture(data: Path, image: str) -> Picture:

@@ -13,6 +13,7 @@ from finesight.schema.sample import Subclass
 from finesight.train.parts import Part
 
 Tracker = Literal["tensorboard", "wandb"]
+Precision = Literal["fp32", "bf16"]
 Factor = Annotated[float, Field(ge=0)]
 
 
@@ -74,7 +75,7 @@ class RunSettings(BaseModel):
         ge=64,
         description="most tokens in one pass of one process; a step takes what it needs",
     )
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     gradient_checkpointing: bool = False
     attention: Attention = "sdpa"
     distribution: Literal["ddp", "fsdp"] = "ddp"

@@ -21,7 +21,7 @@ from finesight.schema.challenge import (
 )
 from finesight.schema.diagnosis import Finding
 from finesight.schema.taxonomy import DistortionType, Level, Severity
-from finesight.scoring.mipi import INDICATORS, score_strict
+from finesight.scoring.mipi import INDICATORS, score_difference, score_strict
 from finesight.text.render import render_assess, render_detect, render_region
 
 SHARED = Path(__file__).parents[3] / "../shared/vida/mipi"
@@ -221,6 +221,33 @@ def test_intervals_hold_the_scores_and_are_the_same_for_one_seed():
         assert low <= getattr(first, name) <= high
     low, high = first.intervals["perception_accuracy"]
     assert low < high
+
+
+def test_a_difference_is_that_of_the_scores_of_both_and_turns_its_sign_with_them():
+    worse = changed(choices=perfect().choices[:2], descriptions=perfect().descriptions[:1])
+    found = score_difference(worse, perfect(), REFERENCE)
+    back = score_difference(perfect(), worse, REFERENCE)
+    a, b = score_strict(perfect(), REFERENCE), score_strict(worse, REFERENCE)
+    assert list(found) == [*INDICATORS, "final"]
+    for name, (value, (low, high)) in found.items():
+        assert value == pytest.approx(getattr(a, name) - getattr(b, name))
+        assert low <= value <= high
+        assert back[name].value == -value
+    assert found["perception_accuracy"].value == 0.5
+
+
+def test_what_both_get_wrong_does_not_blur_their_difference():
+    """Answers about `a` are wrong: a score varies with how often a draw holds it, their difference does not."""
+    wrong = tuple(c.model_copy(update={"text": "A."}) if c.image == "a" else c for c in perfect().choices)
+    submission = changed(choices=wrong)
+    low, high = score_strict(submission, REFERENCE).intervals["perception_accuracy"]
+    assert low < high
+    assert set(score_difference(submission, submission, REFERENCE).values()) == {(0, (0, 0))}
+
+
+def test_a_difference_without_a_picture_has_no_interval():
+    found = score_difference(Submission(), Submission(), Reference(pictures=(), regions=(), choices=()))
+    assert set(found.values()) == {(0, None)}
 
 
 @given(st.randoms())

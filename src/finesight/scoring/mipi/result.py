@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -67,3 +67,10 @@ class StrictIndicators(Indicators):
     missing: int
     intervals: dict[str, Interval | None]
     per_type: dict[str, dict[DistortionType, float]]
+
+
+class Difference(NamedTuple):
+    """Between two systems on the same questions: the value and its 95 % interval (None: no picture)."""
+
+    value: float
+    interval: Interval | None

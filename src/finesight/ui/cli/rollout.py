@@ -52,6 +52,9 @@ def sample(
     thinking: Annotated[bool, typer.Option("--thinking", help="Ask for thoughts before the answer.")] = False,
     seed: Annotated[int, typer.Option(help="Of all random streams.")] = 0,
     subclasses: Annotated[str, typer.Option(help="Only these, with commas between.")] = "",
+    pictures: Annotated[
+        int | None, typer.Option(min=1, help="Only questions about so many pictures, drawn by seed.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many, from the first one.")] = None,
     shard: Annotated[str | None, typer.Option(help="Only part i of n: i/n. Under torchrun its rank.")] = None,
     rows: Annotated[int, typer.Option(min=1, help="Answers written at a time.")] = 32,
@@ -75,7 +78,8 @@ def sample(
         "max_new_tokens": max_new_tokens,
     }
     chosen = [name.strip() for name in subclasses.split(",") if name.strip()]
-    values = {"seed": seed, "thinking": thinking, "subclasses": chosen, "limit": limit, "rows": rows}
+    values = {"seed": seed, "thinking": thinking, "subclasses": chosen, "rows": rows}
+    values |= {"pictures": pictures, "limit": limit}
     config = _config(values | {"sampling": sampling}, reward_weights, rewards)
     done = roll_folder(
         data,

@@ -12,11 +12,14 @@ import typer
 from pydantic import BaseModel
 from rich.console import Console
 
+from finesight.ui.cli import train_pipeline
+
 if TYPE_CHECKING:
     from finesight.data.merge.workload import PictureTokens
     from finesight.train.settings import SftConfig
 
 app = typer.Typer(no_args_is_help=True)
+train_pipeline.register(app)
 
 Settings = Annotated[
     list[str] | None, typer.Argument(help="A TOML file first (may be left out), then key=value overrides.")
@@ -42,7 +45,7 @@ def sft(
     from finesight.train.settings import SftConfig
     from finesight.train.sft import train_sft
 
-    _run(_config(SftConfig, settings), train_sft, resume, strict, dry_run)
+    _run(config_of(SftConfig, settings), train_sft, resume, strict, dry_run)
 
 
 @app.command()
@@ -53,7 +56,7 @@ def grpo(
     from finesight.train.grpo import train_grpo
     from finesight.train.policy.settings import GrpoConfig
 
-    _run(_config(GrpoConfig, settings), train_grpo, resume, strict, dry_run)
+    _run(config_of(GrpoConfig, settings), train_grpo, resume, strict, dry_run)
 
 
 @app.command()
@@ -78,7 +81,7 @@ def estimate(
     from finesight.train.settings import SftConfig
     from finesight.ui.estimate import estimate_block
 
-    config = _config(SftConfig, settings)
+    config = config_of(SftConfig, settings)
     machine = _checked(estimates.Machine, {"gpu": gpu, "gpus": gpus, "utilisation": utilisation})
     size = estimates.size_of(config)
     recipe = _checked(estimates.Recipe, estimates.recipe_of(config, size, gpus).model_dump(), assume or [])
@@ -99,7 +102,8 @@ def estimate(
         Console().print(estimate_block(found))
 
 
-def _config(kind: type[R], settings: list[str] | None) -> R:
+def config_of(kind: type[R], settings: list[str] | None) -> R:
+    """The settings of a TOML file, if the first argument is one, and of key=value overrides."""
     from finesight.config import load_config
 
     arguments = settings or []
