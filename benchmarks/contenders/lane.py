@@ -6,7 +6,8 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -39,36 +40,53 @@ class Seconds(NamedTuple):
         return Seconds(self.wall - start.wall, self.cpu - start.cpu)
 
 
+class Part(NamedTuple):
+    """What a part of a step took, and what went through the model in it.
+
+    pictures: that passed the vision tower. columns: of the sequences the decoder computed, padding included.
+    """
+
+    seconds: Seconds = Seconds(0.0, 0.0)
+    pictures: int = 0
+    columns: int = 0
+
+
 class Step(NamedTuple):
     """One optimiser step.
 
-    step: forward, backward, optimiser. whole: with reading, resizing and tokenising. pictures: that passed the
-    vision tower. columns: of the sequences the decoder computed, padding included. loss: mean over answer
-    tokens. norms: of the gradient of each weight, in the first step only. peak, before: megabytes at most, and
-    before training.
+    parts: of the work that is compared, by name. whole: with reading, resizing, tokenising and all else. loss: mean
+    over answer tokens. norms: of the gradient of each weight, in the first step only. peak, before: megabytes at
+    most, and before training.
     """
 
-    step: Seconds
+    parts: dict[str, Part]
     whole: Seconds
-    pictures: int
-    columns: int
     loss: float
     norms: dict[str, float] | None
     peak: float
     before: float
 
+    def took(self, *names: str) -> Seconds:
+        """The time of some parts together."""
+        found = [self.parts[name].seconds for name in names]
+        return Seconds(sum(s.wall for s in found), sum(s.cpu for s in found))
+
 
 @dataclass
 class Track:
-    """The contender's side: `wait` for the go, `start` the step once its inputs are there, `finish` it."""
+    """The contender's side: `wait` for the go, do each `part` of the step, `finish` it.
+
+    Parts may be left and come back to, and lie in one another: time and work count to the innermost that is open,
+    and what lies in none of them to the whole alone.
+    """
 
     pipe: Connection
-    pictures: int = 0
-    columns: int = 0
     first: bool = True
     before: float = 0.0
-    _whole: Seconds = field(default_factory=Seconds.now)
-    _step: Seconds = field(default_factory=Seconds.now)
+    parts: dict[str, Part] = field(default_factory=dict)
+    _open: list[str] = field(default_factory=list)
+    _began: Seconds = field(default_factory=Seconds.now)
+    _turned: Seconds = field(default_factory=Seconds.now)
 
     def watch(self, model: Any) -> None:
         """Count what passes the vision tower and the decoder of a Qwen2.5-VL."""
@@ -79,21 +97,30 @@ class Track:
     def wait(self) -> bool:
         """False where there is nothing more to do."""
         goes: bool = self.pipe.recv()
-        self._whole = Seconds.now()
+        self._began, self.parts = Seconds.now(), {}
         return goes
 
-    def start(self) -> None:
-        self._step = Seconds.now()
+    def begin(self, name: str) -> None:
+        """Open a part, inside the one that is open."""
+        self._turn()
+        self._open.append(name)
 
-    def finish(self, loss: float, norms: dict[str, float] | None, prepared: Seconds | None = None) -> None:
-        """Report a step. `prepared`: what getting its inputs took, where that lies between its parts."""
-        end = Seconds.now()
-        step = end.since(self._step)
-        if prepared:
-            step = step.since(prepared)
-        whole = end.since(self._whole)
-        self.pipe.send(Step(step, whole, self.pictures, self.columns, loss, norms, _peak(), self.before))
-        self.pictures, self.columns, self.first = 0, 0, False
+    def end(self) -> None:
+        """Close the innermost part."""
+        self._turn()
+        self._open.pop()
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        self.begin(name)
+        yield
+        self.end()
+
+    def finish(self, loss: float, norms: dict[str, float] | None) -> None:
+        """Report a step."""
+        whole = Seconds.now().since(self._began)
+        self.pipe.send(Step(self.parts, whole, loss, norms, _peak(), self.before))
+        self.first = False
 
     def gradients(self, model: Any) -> dict[str, float] | None:
         """The norm of the gradient of each trained weight in the first step; later it would cost time."""
@@ -101,11 +128,33 @@ class Track:
             return None
         return {n: p.grad.norm().item() for n, p in model.named_parameters() if p.grad is not None}
 
+    def _turn(self) -> None:
+        """Give the time since a part was last opened or closed to the one that is open now."""
+        now = Seconds.now()
+        took, self._turned = now.since(self._turned), now
+        if self._open:
+            part = self._now()
+            self._set(
+                part._replace(seconds=Seconds(part.seconds.wall + took.wall, part.seconds.cpu + took.cpu))
+            )
+
+    def _now(self) -> Part:
+        return self.parts.get(self._open[-1], Part())
+
+    def _set(self, part: Part) -> None:
+        self.parts[self._open[-1]] = part
+
     def _seen(self, _module: Any, args: tuple, kwargs: dict, _out: Any) -> None:
-        self.pictures += len(kwargs["grid_thw"] if "grid_thw" in kwargs else args[1])
+        if self._open:
+            part = self._now()
+            pictures = len(kwargs["grid_thw"] if "grid_thw" in kwargs else args[1])
+            self._set(part._replace(pictures=part.pictures + pictures))
 
     def _read(self, _module: Any, _args: tuple, kwargs: dict) -> None:
-        self.columns += kwargs["inputs_embeds"].shape[:2].numel()
+        if self._open:
+            part = self._now()
+            columns = kwargs["inputs_embeds"].shape[:2].numel()
+            self._set(part._replace(columns=part.columns + columns))
 
 
 class Lane:

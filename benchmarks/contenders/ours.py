@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from contenders.lane import Job, Seconds, Track
+from contenders.lane import Job, Track
 from finesight.data.folder import image_path
 from finesight.data.images import load_picture
 from finesight.data.merge.merging import Caps, merge
@@ -54,21 +54,19 @@ def train_ours(job: Job, track: Track) -> None:
     kept = [_look(model, _prepare(model, b)) for b in batches] if job.contender.endswith(KEPT) else None
     track.watch(model.family.model)
     while track.wait():
-        track.start()
-        preparing, total = Seconds(0.0, 0.0), 0.0
+        total = 0.0
         for number, batch in enumerate(batches):
-            began = Seconds.now()
             ready = _prepare(model, batch, pixels=kept is None)
-            took = Seconds.now().since(began)
-            preparing = Seconds(preparing.wall + took.wall, preparing.cpu + took.cpu)
-            features = kept[number] if kept else _look(model, ready)
-            loss = losses(model, features, ready.branches).sum() / answer_tokens
-            loss.backward()
-            total += loss.item()
+            with track.part("step"):
+                features = kept[number] if kept else _look(model, ready)
+                loss = losses(model, features, ready.branches).sum() / answer_tokens
+                loss.backward()
+                total += loss.item()
         norms = track.gradients(model.family.model)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        track.finish(total, norms, preparing)
+        with track.part("step"):
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        track.finish(total, norms)
 
 
 def losses(model: LoadedModel, features: Sequence[ImageFeatures], branches: Sequence[list[Branch]]) -> Tensor:
