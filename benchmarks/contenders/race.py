@@ -18,7 +18,7 @@ from contenders.lane import Job, Lane, Step, Track
 PROBED = 2
 """Steps by which the best micro-batch is chosen, behind one of warm-up."""
 TOLERANCE = 1e-5
-CONSOLE = Console(stderr=True, width=140)
+CONSOLE = Console(stderr=True, width=150)
 Train = Callable[[Job, Track], None]
 Clocks = dict[str, tuple[str, ...]]
 """Times that are told, each as the parts that make it; none: all of the step."""
