@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -379,6 +380,37 @@ def test_a_pipeline_that_is_killed_in_every_stage_ends_in_the_same_models_and_sc
         assert mine == theirs
     mined = [c.out / "mined" / "samples" / "combined.json" for c in (config, finished)]
     assert mined[0].read_bytes() == mined[1].read_bytes()
+
+
+@pytest.mark.slow
+def test_half_an_hour_of_kills_at_random_moments_ends_in_the_same_models_and_scores(
+    make, toy_folder, tmp_path
+):
+    """A dozen minutes of work if left alone; killed every twenty seconds on average, whatever it is at."""
+    longer = {
+        "sft": {"steps": 4000, "checkpoint_every": 100},
+        "grpo": {"steps": 2400, "checkpoint_every": 40},
+    }
+    alone, killed = (make(tmp_path / name, **longer) for name in ("alone", "killed"))
+    for config in (alone, killed):
+        config.out.mkdir()
+    assert launch(alone, toy_folder).wait() == 0
+    moments, kills, began = random.Random(0), 0, time.monotonic()
+    while (process := launch(killed, toy_folder)) and time.monotonic() < began + 1800:
+        try:
+            process.wait(timeout=4 + moments.expovariate(1 / 16))
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
+            kills += 1
+    assert process.wait() == 0
+    print(f"killed {kills} times in {(time.monotonic() - began) / 60:.0f} minutes")
+    assert kills >= 10
+    for name, model in contenders(killed).items():
+        assert same(weights(model), weights(contenders(alone)[name])), name
+        mine, theirs = (read_scores(c.out / "eval" / name) for c in (killed, alone))
+        assert mine == theirs
 
 
 @pytest.mark.slow
