@@ -78,7 +78,7 @@ class TreeGenerator:
     ) -> list[list[list[Completion]]]:
         """Completions of every prompt of every request, [request][prompt][n]; see `protocol.Sampler`."""
         answers: list[list[list[Completion]]] = []
-        with _resting(self.model.family), torch.no_grad():
+        with resting(self.model.family), torch.no_grad():
             for group in _groups(requests, sampling.samples, self.rows):
                 answers += self._answer(group, sampling, seeds[len(answers) : len(answers) + len(group)])
         return answers
@@ -197,8 +197,8 @@ class TreeGenerator:
 
 
 @contextmanager
-def _resting(family: nn.Module) -> Iterator[None]:
-    """Without dropout and recomputation, even in the middle of training."""
+def resting(family: nn.Module) -> Iterator[None]:
+    """Let a model be without dropout and recomputation for a while, even in the middle of training."""
     training = family.training
     family.eval()
     try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from finesight.errors import ModelError
 from finesight.model.coordinates import to_model
+from finesight.model.generate import resting
 from finesight.model.load import LoadedModel
 from finesight.model.protocol import Request
 from finesight.model.server import ServerGenerator
@@ -140,17 +140,6 @@ def score(
         said = (logits.float().index_fill(1, forbidden, -torch.inf) / temperature).log_softmax(-1)
         return said.gather(1, targets[:, None]).squeeze(1)
 
-    with _resting(family), torch.no_grad():
+    with resting(family), torch.no_grad():
         found: Tensor = (module or family)(layout.to(family.device), [seen], read=read).read
     return found.cpu()
-
-
-@contextmanager
-def _resting(family: nn.Module) -> Iterator[None]:
-    """Without dropout, in the middle of training too."""
-    training = family.training
-    family.eval()
-    try:
-        yield
-    finally:
-        family.train(training)
