@@ -1,0 +1,254 @@
+"""What the article claims of SFT, GRPO and mining, at equal cost: four ways from one base, and GRPO's settings.
+
+The article trains by SFT, mines samples of medium difficulty, and goes on by GRPO. Here new nanos take that path and
+others that cost as much, with several seeds each, and are scored on pictures of photographs they have not seen:
+
+    python benchmarks/grpo_paths.py TRAIN BENCH OUT --seeds 0 1 2 [--only NAME ...] [--ablations] [--json]
+
+TRAIN: a data folder with samples/combined.json. BENCH: a folder as `finesight eval` takes it. Every arm is a pipeline
+of its own (docs/pipeline.md) that goes on from the model of another one. A run that was killed goes on; the table is
+printed at the end, `--json` as one object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from finesight.data.folder import SAMPLES, link_images
+from finesight.data.readers.samples import COMBINED, read_samples, write_samples
+from finesight.scoring.mipi import INDICATORS
+from finesight.train.exam import compare, examine, read_scores
+from finesight.train.pipeline import run_pipeline
+from finesight.train.pipeline_settings import GRPO, MINED, MODEL, SFT, PipelineConfig
+from finesight.train.track import read_metrics
+
+FOUND = ("type_f1", "box_f1", "severity_accuracy", "level_accuracy")
+RIVAL = "sft long"
+"""What the others are held against, picture by picture."""
+TEACH: dict[str, Any] = {
+    "batch": 4,
+    "questions": 3,
+    "draw": "some",
+    "learning_rate": 1.5e-3,
+    "subclass_weights": {"assess": 3.0, "dist_detect": 3.0, "mcq": 0.5},
+}
+"""The settings of `finesight demo`."""
+REWARD: dict[str, Any] = {
+    "batch": 8,
+    "questions": 4,
+    "learning_rate": 1e-4,
+    "warmup": 5,
+    "sampling": {"samples": 8, "max_new_tokens": 256},
+}
+
+
+class Arm(NamedTuple):
+    """A path: the arm whose model it goes on from ('' for a new nano), its stages, and settings of its own.
+
+    mined: asks the questions that the arm of that name has mined, and not all; with `all_of_mined`, all questions of
+    their pictures.
+    """
+
+    start: str
+    stages: tuple[str, ...]
+    settings: dict[str, dict[str, Any]]
+    mined: str = ""
+    all_of_mined: bool = False
+
+
+def main() -> None:
+    arguments = parse()
+    every = paths(arguments) | (ablations(arguments) if arguments.ablations else {})
+    names = arguments.only or list(every)
+    results = {name: [measure(arguments, every, name, seed) for seed in arguments.seeds] for name in names}
+    Console(stderr=True, width=180).print(table(results))
+    if arguments.json:
+        print(json.dumps(results))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="SFT, GRPO and mining at equal cost")
+    parser.add_argument("train", type=Path)
+    parser.add_argument("bench", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--side", type=int, default=336, help="pictures are shrunk to this side, squared")
+    parser.add_argument("--dense-steps", type=int, default=2000, help="of the encoder alone, in the base")
+    parser.add_argument("--base-steps", type=int, default=150, help="of SFT, in the base")
+    parser.add_argument("--sft-steps", type=int, default=850, help="of SFT before GRPO")
+    parser.add_argument("--grpo-steps", type=int, default=60, help="of GRPO behind SFT")
+    parser.add_argument("--exchange", type=float, default=20.0, help="steps of SFT that cost one of GRPO")
+    parser.add_argument("--pictures", type=int, default=64, help="whose questions are sampled for mining")
+    parser.add_argument("--mining-steps", type=int, default=14, help="of GRPO that this sampling costs")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--ablations", action="store_true", help="and settings of GRPO, one at a time")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="some of the arms")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def paths(arguments: argparse.Namespace) -> dict[str, Arm]:
+    """The base, and the ways from it that cost the same."""
+    dense, base, sft = arguments.dense_steps, arguments.base_steps, arguments.sft_steps
+    grpo, exchange = arguments.grpo_steps, arguments.exchange
+    small = {"max_pixels": arguments.side**2}
+    long, alone = sft + round(grpo * exchange), grpo + round(sft / exchange)
+    first = {"steps": dense + base, "dense_steps": dense, "nano": small}
+    return {
+        "base": Arm("", ("sft",), {"sft": first}),
+        "sft": Arm("base", ("sft",), {"sft": {"steps": sft}}),
+        RIVAL: Arm("base", ("sft",), {"sft": {"steps": long}}),
+        "grpo alone": Arm("base", ("grpo",), {"grpo": {"steps": alone}}),
+        "sft, grpo": Arm("sft", ("grpo",), {"grpo": {"steps": grpo}}),
+        "sft, mined grpo": Arm(
+            "sft",
+            ("rollouts", "mine", "grpo"),
+            {
+                "grpo": {"steps": grpo - arguments.mining_steps},
+                "rollout": {"pictures": arguments.pictures},
+                "mining": {"merge_choices": False},  # nano was never asked several at once
+            },
+        ),
+    }
+
+
+def ablations(arguments: argparse.Namespace) -> dict[str, Arm]:
+    """GRPO behind SFT on mined questions, one setting changed at a time; as many answers a step in all of them."""
+    steps = arguments.grpo_steps - arguments.mining_steps
+
+    def variant(**changes: Any) -> Arm:
+        return Arm("sft", ("grpo",), {"grpo": {"steps": steps} | changes}, "sft, mined grpo")
+
+    sampling = REWARD["sampling"]
+    return {
+        "kl 0.05": variant(objective={"kl": 0.05}),
+        "scale group": variant(scale="group"),
+        "4 answers": variant(sampling=sampling | {"samples": 4}, batch=16),
+        "16 answers": variant(sampling=sampling | {"samples": 16}, batch=4),
+        "projector trained": variant(frozen=["vision"]),
+        "all trained": variant(frozen=[]),
+        "pictures of mined": variant()._replace(all_of_mined=True),
+        "mined online": variant(
+            mining={"merge_choices": False}, refresh_every=15, refresh_questions=64
+        )._replace(mined=""),
+    }
+
+
+def measure(
+    arguments: argparse.Namespace, every: dict[str, Arm], name: str, seed: int
+) -> dict[str, float | None]:
+    """Figures of one arm and seed; kept in its folder, so that it is done once.
+
+    CPU minutes are those of this process: of a run that was killed and goes on, of the rest of it.
+    """
+    kept = folder(arguments, name, seed) / "figures.json"
+    if not kept.is_file():
+        config = pipeline(arguments, every, name, seed)
+        began = time.process_time()
+        run_pipeline(config, tell=lambda stage, seen: None)
+        spent = time.process_time() - began
+        examine(model(config), arguments.bench, config.out / "exam", rows=128, answer_tokens=256)
+        figures = score(arguments, name, seed, config)
+        kept.write_text(json.dumps(figures | {"cpu_minutes": spent / 60}))
+    found: dict[str, float | None] = json.loads(kept.read_text())
+    return found
+
+
+def pipeline(arguments: argparse.Namespace, every: dict[str, Arm], name: str, seed: int) -> PipelineConfig:
+    """An arm as a pipeline; the arms that it goes on from are run before."""
+    arm = every[name]
+    for other in (arm.start, arm.mined):
+        if other:
+            measure(arguments, every, other, seed)
+    start = model(pipeline(arguments, every, arm.start, seed)) if arm.start else None
+    given = {"sft": TEACH, "grpo": REWARD} if "grpo" in arm.stages else {"sft": TEACH}
+    return PipelineConfig.model_validate(
+        {
+            "data": questions(arguments, arm, name, seed),
+            "bench": arguments.bench,
+            "out": folder(arguments, name, seed),
+            "model": start,
+            "stages": arm.stages,
+            "seed": seed,
+        }
+        | {"rollout": {"rows": 128} | arm.settings.get("rollout", {})}
+        | {"mining": arm.settings.get("mining", {})}
+        | {section: values | arm.settings.get(section, {"steps": 1}) for section, values in given.items()}
+    )
+
+
+def questions(arguments: argparse.Namespace, arm: Arm, name: str, seed: int) -> Path:
+    """The data folder that an arm learns from."""
+    train: Path = arguments.train
+    if not arm.mined:
+        return train
+    mined = folder(arguments, arm.mined, seed) / MINED
+    if not arm.all_of_mined:
+        return mined
+    out = folder(arguments, name, seed) / "data"
+    pictures = {sample.image for sample in read_samples(mined / SAMPLES / COMBINED)}
+    if not (out / SAMPLES / COMBINED).is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        link_images(out, train)
+        write_samples(
+            out / SAMPLES, (s for s in read_samples(train / SAMPLES / COMBINED) if s.image in pictures)
+        )
+    return out
+
+
+def folder(arguments: argparse.Namespace, name: str, seed: int) -> Path:
+    """Where an arm's run is."""
+    out: Path = arguments.out
+    return out / f"{name.replace(', ', '-').replace(' ', '_')}-{seed}"
+
+
+def model(config: PipelineConfig) -> str:
+    """The model that an arm ends with."""
+    return str(config.out / (GRPO if "grpo" in config.stages else SFT) / MODEL)
+
+
+def score(
+    arguments: argparse.Namespace, name: str, seed: int, config: PipelineConfig
+) -> dict[str, float | None]:
+    """The official indicators, the strict sum, what descriptions found, and what is gained on SFT for longer."""
+    out = config.out / "exam"
+    scores = read_scores(out)
+    figures: dict[str, float | None] = {n: scores.official[n] for n in (*INDICATORS, "final", "unparsed")}
+    figures["final, strict"] = scores.strict["final"]
+    figures |= {n: getattr(scores.descriptions, n) for n in FOUND}
+    if "grpo" in config.stages:
+        rows = [row for row in read_metrics(config.out / GRPO) if "entropy" in row]
+        figures["entropy at the end"] = statistics.mean(row["entropy"] for row in rows[-10:])
+    rival = folder(arguments, RIVAL, seed) / "exam"
+    if name != RIVAL and rival.is_dir():
+        figures[f"gained on {RIVAL}"] = compare(rival, out, arguments.bench)["final"].value
+    return figures
+
+
+def table(results: dict[str, list[dict[str, float | None]]]) -> Table:
+    """Mean and standard deviation over the seeds, a column an arm."""
+    shown = Table("figure", *results)
+    for name in dict.fromkeys(n for figures in results.values() for one in figures for n in one):
+        shown.add_row(
+            name.replace("_", " "), *(_told([one.get(name) for one in found]) for found in results.values())
+        )
+    return shown
+
+
+def _told(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    spread = f" ± {statistics.stdev(known):.3f}" if len(known) > 1 else ""
+    return f"{statistics.mean(known):.3f}{spread}"
+
+
+if __name__ == "__main__":
+    main()
