@@ -19,7 +19,19 @@ import finesight
 
 PACKAGE = Path(finesight.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-EVERYTHING = {"schema", "text", "data", "scoring", "baselines", "model", "train", "ui", "config", "errors"}
+EVERYTHING = {
+    "schema",
+    "text",
+    "data",
+    "scoring",
+    "baselines",
+    "model",
+    "train",
+    "video",
+    "ui",
+    "config",
+    "errors",
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -32,6 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # A bench is a folder of pictures; to answer it, model/bench.py reads both as data/ does.
     "model": {"schema", "text", "data", "errors"},
     "train": {"schema", "text", "data", "scoring", "model", "errors"},
+    # What a diagnosis comes from is handed in: the chain never knows a model.
+    "video": {"schema", "scoring", "data", "config", "errors"},
     "ui": EVERYTHING,
 }
 """What each room may import besides itself. Nothing imports ui."""
@@ -50,13 +64,17 @@ ONLY_IN: dict[str, set[str]] = {
     "fontTools": {"ui"},
     "fastapi": {"ui"},
     "uvicorn": {"ui"},
+    # data/photos.py takes photographs out of clips.
+    "av": {"video", "data"},
+    "scenedetect": {"video"},
+    "imageio_ffmpeg": {"video"},
     "subprocess": set(),
 }
 """Libraries that are met in some rooms only, so that the others stay light and can be read without them."""
 
 DUMPING_GROUNDS = {"utils", "util", "common", "helpers", "misc", "core", "base", "manager"}
 MODULE_LINES, FUNCTION_LINES = 350, 60
-HEAVY = ["torch", "transformers", "cv2", "matplotlib", "scipy"]
+HEAVY = ["torch", "transformers", "cv2", "matplotlib", "scipy", "av", "scenedetect"]
 
 
 def _name(file: Path) -> str:
