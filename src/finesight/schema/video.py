@@ -6,15 +6,12 @@ Times are seconds from the video's first frame; frames are counted in the order 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from finesight.schema.box import Box
 from finesight.schema.diagnosis import Diagnosis
 from finesight.schema.taxonomy import DistortionType, Severity
-
-NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 class Frozen(BaseModel):
@@ -53,7 +50,7 @@ class Video(Frozen):
     variable_rate: bool = False
     interlaced: bool = False
     colour: Colour
-    hdr: Mapping[str, float] = NOTHING
+    hdr: Mapping[str, float] = Field(default_factory=dict)
     audio: int = Field(default=0, ge=0, description="streams")
     subtitles: int = Field(default=0, ge=0, description="streams")
     chapters: int = Field(default=0, ge=0)
@@ -82,7 +79,7 @@ class SampledFrame(Frozen):
     diagnosis: Diagnosis | None = None
     score: float | None = Field(default=None, ge=1, le=5)
     error: str | None = None
-    signals: Mapping[str, float] = NOTHING
+    signals: Mapping[str, float] = Field(default_factory=dict)
 
 
 class VideoFinding(Frozen):
@@ -110,7 +107,7 @@ class ShotAnalysis(Frozen):
     frames: tuple[SampledFrame, ...]
     findings: tuple[VideoFinding, ...] = ()
     score: float | None = Field(default=None, ge=1, le=5)
-    signals: Mapping[str, float] = NOTHING
+    signals: Mapping[str, float] = Field(default_factory=dict)
 
 
 class Timeline(Frozen):

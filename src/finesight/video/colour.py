@@ -47,7 +47,7 @@ def colour_of(tags: Sequence[int], width: int, height: int, rate: float, pixel_f
         usual = ("bt2020", "bt2020-10", "bt2020nc", "tv")
     else:
         usual = _usual(width, height, rate)
-    if pixel_format.startswith("yuvj"):
+    if pixel_format.startswith(("yuvj", "gray")):
         usual = (*usual[:3], "pc")
     given = {"primaries": primaries, "transfer": transfer, "matrix": matrix, "range": range_}
     taken = {name: said or usual[i] for i, (name, said) in enumerate(given.items())}

@@ -84,7 +84,9 @@ class FrameReader:
             packets = container.demux(stream)
             while True:
                 try:
-                    frames = next(packets).decode()
+                    packet = next(packets)
+                    self.damaged += bool(packet.is_corrupt)
+                    frames = packet.decode()
                 except StopIteration:
                     return
                 except av.error.FFmpegError:

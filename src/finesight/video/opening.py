@@ -87,8 +87,8 @@ def _denied(path: Path) -> VideoError:
 def _stream(path: Path, container: Any) -> Any:
     if container.format.name.endswith(_PICTURES):
         raise VideoError(path, "is a picture", "pictures go to `finesight diagnose`")
-    covers = container.streams.video
-    moving = [stream for stream in covers if "attached_pic" not in str(stream.disposition)]
+    cover = load_av().stream.Disposition.attached_pic
+    moving = [stream for stream in container.streams.video if cover not in stream.disposition]
     if not moving:
         sound = f" but has {len(container.streams.audio)} of sound" if container.streams.audio else ""
         raise VideoError(path, f"has no video stream{sound}", "name a file with pictures that move")

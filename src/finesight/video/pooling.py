@@ -53,6 +53,8 @@ def percentile(values: Sequence[float], weights: Sequence[float], share: float) 
 
 def cells(shot: Shot, times: Sequence[float]) -> list[tuple[float, float]]:
     """The stretch of a shot that each of its ascending times stands for; together they are the shot."""
+    if not times:
+        return []
     between = [(a + b) / 2 for a, b in pairwise(times)]
     edges = [shot.start, *between, shot.end]
     return list(pairwise(edges))
