@@ -123,7 +123,7 @@ def three_shots(tmp_path: Path) -> Path:
 
 
 class ByBrightness:
-    """Says underexposure of dark pictures and overexposure of bright ones, by their pixels; counts what it is asked."""
+    """Calls dark pictures underexposed and bright ones overexposed, by their pixels; `asked` has their names."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

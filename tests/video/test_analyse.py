@@ -213,14 +213,15 @@ def test_cut_off_anywhere_it_goes_on_to_the_same_result(
     asked = list(by_brightness.asked)
     by_brightness.asked.clear()
     diagnose = by_brightness
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+    with pytest.MonkeyPatch.context() as patch:
         if what == "picture":
             patch.setattr(module, "write_bytes", _dying(module.write_bytes, after))
         elif what == "line":
             patch.setattr(Journal, "append", _torn(after))
         else:
             diagnose = _dying(by_brightness, min(after, 3))
-        analyse(film, tmp_path / "cut", diagnose, settings)
+        with pytest.raises(Killed):
+            analyse(film, tmp_path / "cut", diagnose, settings)
     again = analyse(film, tmp_path / "cut", by_brightness, settings)
     assert again == whole
     if what != "line":  # there the answers of one batch were lost with their lines
@@ -235,9 +236,10 @@ def test_cut_off_anywhere_it_goes_on_to_the_same_result(
 
 
 def test_shots_that_have_ended_are_not_searched_again(film: Path, tmp_path: Path, by_brightness) -> None:
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Journal, "append", _torn(2))
-        analyse(film, tmp_path / "run", by_brightness, SETTINGS)
+        with pytest.raises(Killed):
+            analyse(film, tmp_path / "run", by_brightness, SETTINGS)
     before = (tmp_path / "run/shots.jsonl").read_bytes().splitlines()[:2]
     measured: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
