@@ -123,6 +123,7 @@ def fields(config: type[BaseModel], before: str = "") -> Iterator[str]:
         ("finesight.data.mine.settings:MiningSettings", "mining.md"),
         ("finesight.train.grpo:GrpoConfig", "grpo.md"),
         ("finesight.train.roll_folder:RolloutConfig", "rollouts.md"),
+        ("finesight.video.settings:AnalysisSettings", "video.md"),
         ("finesight.train.pipeline_settings:PipelineConfig", "pipeline.md"),
     ],
 )
@@ -141,6 +142,13 @@ def test_every_setting_of_the_rewards_is_described_with_its_default():
     fields = RewardSettings.model_fields
     rows = [f"| `{name}` | {field.default:g} | {field.description} |" for name, field in fields.items()]
     assert not [row for row in rows if row not in TEXTS[DOCS / "rewards.md"]]
+
+
+def test_every_statistic_of_a_video_is_described_as_the_code_does():
+    from finesight.video.signals import SHOT_SIGNALS, SIGNALS
+
+    rows = [f"| `{name}` | {said} |" for name, said in (SIGNALS | SHOT_SIGNALS).items()]
+    assert not [row for row in rows if row not in TEXTS[DOCS / "video.md"]]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

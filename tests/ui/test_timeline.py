@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from rich.console import Console
 
@@ -60,10 +62,9 @@ def test_shots_have_a_row_each_the_key_first_and_unseen_ones_say_so() -> None:
         ),
         ShotAnalysis(shot=Shot(index=1, start=1, end=2, first_frame=25, frames=25), frames=()),
     )
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    with console.file:
-        console.print(timeline_block(Timeline(video=VIDEO, shots=shots, findings=found[1:], score=2.5)))
-    text = console.export_text()
+    console = Console(width=120, file=io.StringIO())
+    console.print(timeline_block(Timeline(video=VIDEO, shots=shots, findings=found[1:], score=2.5)))
+    text = console.file.getvalue()
     assert "\x1b[2J" not in text
     assert "1/25" in text
     assert "minor motion blur 60% KEY, severe noise 60%" in text
