@@ -73,21 +73,28 @@ def test_pixels_are_upright_and_those_that_were_written(tmp_path: Path, write_vi
     assert np.abs(rgb.astype(int) - np.rot90(picture)).mean() < 3
 
 
-@pytest.mark.parametrize("matrix", [1, 5, 9])
-def test_colours_are_converted_by_the_matrix_of_the_file(
-    tmp_path: Path, write_video: Write, matrix: int
+@pytest.mark.parametrize(
+    ("tag", "width", "weights"),
+    [
+        (1, 96, (0.2126, 0.0722)),
+        (5, 96, (0.299, 0.114)),
+        (9, 96, (0.2627, 0.0593)),
+        (2, 96, (0.299, 0.114)),  # untagged: by its size
+        (2, 1280, (0.2126, 0.0722)),
+    ],
+)
+def test_colours_are_converted_by_the_matrix_of_the_file_or_of_its_size(
+    tmp_path: Path, tag: int, width: int, weights: tuple[float, float]
 ) -> None:
-    green = np.full((64, 96, 3), (20, 200, 40), np.uint8)
-    path = tmp_path / "a.mkv"
-    weights = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 9: (0.2627, 0.0593)}[matrix]
+    """The code values are worked out by the formulas of ITU-R BT.601, BT.709 and BT.2020."""
     kr, kb = weights
     r, g, b = (v / 255 for v in (20, 200, 40))
     y = kr * r + (1 - kr - kb) * g + kb * b
     codes = (16 + 219 * y, 128 + 224 * (b - y) / 2 / (1 - kb), 128 + 224 * (r - y) / 2 / (1 - kr))
-    write_yuv(path, [np.full((64, 96), round(code), np.uint8) for code in codes], matrix)
-    video = probe(path)
-    rgb = upright(next(iter(FrameReader(path, 25))).frame, video.colour)
-    assert np.abs(rgb.astype(int) - green).max() <= 3
+    path = tmp_path / "a.mkv"
+    write_yuv(path, [np.full((64, width), round(code), np.uint8) for code in codes], tag)
+    rgb = upright(next(iter(FrameReader(path, 25))).frame, probe(path).colour)
+    assert np.abs(rgb.astype(int) - (20, 200, 40)).max() <= 3
 
 
 def write_yuv(path: Path, planes: list[np.ndarray], matrix: int) -> None:

@@ -99,6 +99,32 @@ def test_a_raw_stream_has_no_duration_and_a_rate_all_the_same(
     assert video.rate == 25
 
 
+def test_mastering_display_and_content_light_of_an_hdr10_file_are_read(tmp_path: Path) -> None:
+    import subprocess
+
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    params = (
+        "log-level=none:hdr10=1:repeat-headers=1:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:"
+        "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=900,300"
+    )
+    path = tmp_path / "hdr.mp4"
+    made = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=128x96:d=0.2:r=25",
+    ]
+    made += ["-pix_fmt", "yuv420p10le", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", params]
+    subprocess.run([*made, str(path)], check=True)
+    video = probe(path)
+    assert (video.hdr["max_cll"], video.hdr["max_fall"], video.hdr["max_luminance"]) == (900, 300, 1000)
+    assert (video.hdr["green_x"], video.hdr["green_y"]) == pytest.approx((0.265, 0.69))
+    assert video.colour.transfer == "smpte2084"
+
+
 def test_mastering_display_and_content_light_are_decoded_from_side_data() -> None:
     """Laid out by hand as ffmpeg's public structs: 10 fractions and two flags; two unsigned numbers."""
     p3 = (34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450)

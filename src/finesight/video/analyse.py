@@ -84,7 +84,6 @@ def _scan(
     """Read the video, and leave shots and pictures of the most important frames in the folder."""
     done = folder.shots.records
     shelf = _shelf(done, settings)
-    folder.keep_only(seat.frame for seat in shelf.seats)
     reader = FrameReader(source, video.rate)
     scan = Scan(reader, video, settings, done[-1].shot if done else None)
     waiting: tuple[Future[ScannedShot], list[Seat]] | None = None
