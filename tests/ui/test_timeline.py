@@ -61,6 +61,7 @@ def test_shots_have_a_row_each_the_key_first_and_unseen_ones_say_so() -> None:
             score=2.5,
         ),
         ShotAnalysis(shot=Shot(index=1, start=1, end=2, first_frame=25, frames=25), frames=()),
+        ShotAnalysis(shot=Shot(index=2, start=2, end=3, first_frame=50, frames=25), frames=(failed,)),
     )
     console = Console(width=120, file=io.StringIO())
     console.print(timeline_block(Timeline(video=VIDEO, shots=shots, findings=found[1:], score=2.5)))
@@ -69,4 +70,6 @@ def test_shots_have_a_row_each_the_key_first_and_unseen_ones_say_so() -> None:
     assert "1/25" in text
     assert "minor motion blur 60% KEY, severe noise 60%" in text
     assert "not looked at" in text
+    assert text.count("unknown: no frame has a diagnosis") == 1
+    assert "nothing" not in text
     assert "score 2.50 of 5; 5th percentile –; worst shot –" in text

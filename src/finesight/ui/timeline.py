@@ -12,13 +12,15 @@ from rich.text import Text
 from finesight.schema.video import ShotAnalysis, Timeline, Video, VideoFinding
 from finesight.ui.terminal import plain
 
+UNKNOWN = "unknown: no frame has a diagnosis"
+
 
 def timeline_block(timeline: Timeline) -> RenderableType:
     """What the file is, a row a shot, what holds for the whole, and the scores in a line."""
     return Group(
         Text(f"{plain(timeline.video.path)}: {described(timeline.video)}"),
         _shots(timeline.shots),
-        Text(f"whole video  {_findings(timeline.findings)}"),
+        Text(f"whole video  {_findings(timeline.findings) if diagnosed(timeline) else UNKNOWN}"),
         Text(
             f"score {_number(timeline.score)} of 5; 5th percentile {_number(timeline.low)}; "
             f"worst shot {_number(timeline.worst)}"
@@ -70,9 +72,20 @@ def _shots(shots: Sequence[ShotAnalysis]) -> Table:
             clock(one.shot.end),
             f"{sum(f.diagnosis is not None for f in one.frames)}/{one.shot.frames}",
             _number(one.score),
-            _findings(one.findings) if one.frames else "not looked at",
+            _said(one),
         )
     return table
+
+
+def diagnosed(timeline: Timeline) -> int:
+    """Frames that have a diagnosis."""
+    return sum(frame.diagnosis is not None for one in timeline.shots for frame in one.frames)
+
+
+def _said(one: ShotAnalysis) -> str:
+    if not one.frames:
+        return "not looked at"
+    return _findings(one.findings) if any(frame.diagnosis for frame in one.frames) else UNKNOWN
 
 
 def _findings(findings: Sequence[VideoFinding]) -> str:

@@ -85,6 +85,14 @@ def test_settings_come_from_a_file_and_unknown_ones_are_refused(
     assert "frames" in str(wrong.exception)
 
 
+def test_a_model_that_says_nothing_readable_of_any_frame_is_a_failure(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "babble.jsonl").write_text("\n".join([json.dumps("Hm.")] * 30))
+    result = run(clip, "--out", tmp_path / "run", "--model", f"scripted:{tmp_path / 'babble.jsonl'}")
+    assert result.exit_code == 1
+    assert "unknown: no frame has a diagnosis" in result.stdout
+    assert "have no diagnosis and count for nothing" in result.stderr
+
+
 def test_a_file_that_is_no_video_is_told_of_before_a_model_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("no video at all")
     result = run(tmp_path / "a.mp4", "--out", tmp_path / "run", "--model", "no/such/model")

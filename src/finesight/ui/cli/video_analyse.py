@@ -40,7 +40,7 @@ def analyse(
 
     from finesight.model.diagnose import default_model
     from finesight.model.samplers import mark_of_weights
-    from finesight.ui.timeline import timeline_block
+    from finesight.ui.timeline import diagnosed, timeline_block
     from finesight.video.analyse import analyse as analyse_video
 
     where = model or default_model()
@@ -58,6 +58,8 @@ def analyse(
         if not console.is_terminal:  # A file has no edge at which a table would be cut.
             console = Console(width=max(console.width, 110), highlight=False)
         console.print(timeline_block(timeline))
+    if not diagnosed(timeline):
+        raise typer.Exit(1)
 
 
 def _settings(given: list[str] | None) -> AnalysisSettings:
