@@ -1,1 +1,1 @@
-"""Videos: what they are, where they are cut, which frames are looked at, and what of that holds for a shot."""
+"""Videos: what they are, where they are cut, what of the looked-at frames holds for a shot, what is done about it."""

@@ -1,17 +1,18 @@
-"""`finesight video` verbs."""
+"""`finesight video`: a video analysed, planned and treated shot by shot."""
 
 from __future__ import annotations
 
 import typer
 
-from finesight.ui.cli import video_analyse
+from finesight.ui.cli import video_analyse, video_plan
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def _noun() -> None:
-    """Verbs of this noun."""
+    """Analyse a video shot by shot, and choose what is done with it."""
 
 
 video_analyse.register(app)
+video_plan.register(app)

@@ -1,0 +1,153 @@
+"""Runs ffmpeg: the only place where a process is started. A scripted runner stands in for it where there is none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from finesight.errors import ConfigError, InputError, ScriptError
+
+SCRIPTED = "scripted:"
+QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
+
+
+class Ran(NamedTuple):
+    """A run that is over: exit code, what it wrote to stdout, and to stderr."""
+
+    code: int
+    out: bytes
+    said: str
+
+
+class Runner(Protocol):
+    """Something that runs ffmpeg. version: tells this binary from any other, so that what it can may be kept."""
+
+    @property
+    def version(self) -> str: ...
+
+    def run(self, arguments: Sequence[str], given: bytes = b"", seconds: float | None = None) -> Ran:
+        """Run with arguments and `given` on stdin.
+
+        Raises:
+            InputError: it was not done after `seconds`.
+        """
+        ...
+
+
+class Ffmpeg:
+    """The ffmpeg at an absolute path."""
+
+    def __init__(self, path: Path) -> None:
+        """
+        Raises:
+            ConfigError: no program there that says it is ffmpeg.
+        """
+        self.path = path.resolve()
+        try:
+            first = self._start(["-version"], b"", 60).out.decode(errors="replace").partition("\n")[0]
+            found = self.path.stat()
+        except (OSError, InputError) as error:
+            raise ConfigError(f"{path}: cannot be run ({error}); {_INSTALL}") from error
+        if not first.startswith("ffmpeg version "):
+            raise ConfigError(f"{path}: does not say that it is ffmpeg; {_INSTALL}")
+        release = first.removeprefix("ffmpeg version ").split(" ")[0]
+        mark = hashlib.sha256(f"{self.path}|{found.st_size}|{found.st_mtime_ns}|{first}".encode())
+        self._version = f"{release} {mark.hexdigest()[:12]}"
+
+    @property
+    def version(self) -> str:
+        return self._version
+
+    def run(self, arguments: Sequence[str], given: bytes = b"", seconds: float | None = None) -> Ran:
+        return self._start([*QUIET, *arguments], given, seconds)
+
+    def _start(self, arguments: Sequence[str], given: bytes, seconds: float | None) -> Ran:
+        command = [str(self.path), *arguments]
+        try:
+            done = subprocess.run(command, input=given, capture_output=True, timeout=seconds, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise InputError(f"{self.path}: not done after {seconds:g} s: {' '.join(arguments)}") from error
+        return Ran(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
+
+
+class ScriptedFfmpeg:
+    """Says what a script says: for trying rules and plans for an ffmpeg that is not here.
+
+    The script is an object of words: a run whose arguments have the word gives that many frames, or fails with that
+    text. The first word that fits counts.
+    """
+
+    def __init__(self, script: Mapping[str, int | str], name: str = "scripted") -> None:
+        self._script = dict(script)
+        mark = hashlib.sha256(json.dumps(self._script).encode()).hexdigest()[:12]
+        self._version = f"{name} {mark}"
+        self.asked: list[tuple[str, ...]] = []
+
+    @classmethod
+    def read(cls, path: Path) -> ScriptedFfmpeg:
+        """
+        Raises:
+            InputError: no file with one JSON object of numbers of frames and texts.
+        """
+        try:
+            script = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+        if not isinstance(script, dict) or not all(type(v) in (int, str) for v in script.values()):
+            raise InputError(f'{path}: give an object of frames or complaints, {{"bwdif": 5, "zscale": "no"}}')
+        return cls(script, f"{SCRIPTED}{path.name}")
+
+    @property
+    def version(self) -> str:
+        return self._version
+
+    def run(self, arguments: Sequence[str], given: bytes = b"", seconds: float | None = None) -> Ran:
+        """What the script says of these arguments, in the form of ffmpeg's `framemd5`.
+
+        Raises:
+            ScriptError: it says nothing of them.
+        """
+        self.asked.append(tuple(arguments))
+        line = " ".join(arguments)
+        for word, says in self._script.items():
+            if word in line:
+                return _scripted(says)
+        raise ScriptError(f"{self._version}: nothing for {line!r}; add a word of it to the script")
+
+
+def load_runner(named: str | None = None) -> Runner:
+    """The ffmpeg at a path, a script (`scripted:FILE`), or the one that comes with imageio-ffmpeg.
+
+    Raises:
+        ConfigError: it is not there, or cannot be run.
+    """
+    if named and named.startswith(SCRIPTED):
+        return ScriptedFfmpeg.read(Path(named.removeprefix(SCRIPTED)))
+    if named:
+        return Ffmpeg(Path(named))
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return Ffmpeg(Path(get_ffmpeg_exe()))
+    except (ImportError, RuntimeError) as error:
+        raise ConfigError(f"no ffmpeg here ({error}); {_INSTALL}") from error
+
+
+def frames_out(ran: Ran) -> int:
+    """Frames that came out of a run that ended in `-f framemd5 -`: one line each, whatever the exit code is."""
+    lines = ran.out.decode("ascii", errors="replace").splitlines()
+    return sum(1 for line in lines if line.strip() and not line.startswith("#"))
+
+
+def _scripted(says: int | str) -> Ran:
+    if isinstance(says, str):
+        return Ran(1, b"", says)
+    lines = "".join(f"0, {n}, {n}, 1, 1, {n:032x}\n" for n in range(says))
+    return Ran(0, f"#format: frame checksums\n{lines}".encode(), "")
+
+
+_INSTALL = 'pip install "imageio-ffmpeg", or name a program'

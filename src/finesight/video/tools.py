@@ -1,0 +1,363 @@
+"""The tools of the video chain: what each does, with which parameters, what it treats and what it may harm.
+
+`TOOLS` is the extension point: a row here, a test, a row in docs/rules.md. From outside a tool comes by import string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from string import Formatter
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from finesight.errors import ConfigError
+from finesight.schema.plan import Step, ToolCall
+from finesight.schema.taxonomy import DistortionType as T
+from finesight.schema.video import Colour, Frozen
+
+
+class Parameter(Frozen):
+    """A number that a tool takes: least..most, and what it is where nothing is said.
+
+    stronger: whether more of it or less of it is the stronger treatment; `none`: neither, so that it has to be the
+    same at every strength.
+    """
+
+    least: float
+    most: float
+    default: float
+    kind: Literal["number", "whole", "odd"] = "number"
+    stronger: Literal["more", "less", "none"] = "more"
+    says: str
+
+    def complaint(self, value: float) -> str | None:
+        """What is wrong with a value; None where nothing is."""
+        if not self.least <= value <= self.most:
+            return f"is {value:g}; give {self.least:g} to {self.most:g}"
+        if self.kind != "number" and value != int(value):
+            return f"is {value:g}; give a whole number"
+        if self.kind == "odd" and value % 2 == 0:
+            return f"is {value:g}; give an odd number"
+        return None
+
+    def no_weaker(self, value: float, than: float) -> bool:
+        """Whether a value treats at least as strongly as another."""
+        return {"more": value >= than, "less": value <= than, "none": value == than}[self.stronger]
+
+
+class Tool(Frozen):
+    """An ffmpeg filter, or several that belong together, and what a rule has to know of it.
+
+    filter: with {name} where a parameter goes. treats, harms: findings that it takes down, and that it may bring up.
+    conflicts: tools that must not be used beside it. radius: frames before and after the one that it looks at. fps:
+    of 720p a second of CPU time, measured with the defaults. bits: depth above which it would round the picture. tagged: it needs the colour tags of its
+    input. resizes: its output has another size, so that all shots have it or none.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    step: Step
+    says: str
+    filter: str
+    parameters: Mapping[str, Parameter] = {}
+    treats: tuple[T, ...] = ()
+    harms: tuple[T, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    radius: int = Field(default=0, ge=0)
+    fps: float = Field(gt=0)
+    bits: int = 16
+    tagged: bool = False
+    resizes: bool = False
+
+    @model_validator(mode="after")
+    def _filled(self) -> Tool:
+        fields = {name for _, name, _, _ in Formatter().parse(self.filter) if name is not None}
+        if fields != set(self.parameters):
+            raise ValueError(
+                f"{self.name}: the filter has {sorted(fields)}, the parameters are {sorted(self.parameters)}"
+            )
+        wrong = [f"{n} {said}" for n, p in self.parameters.items() if (said := p.complaint(p.default))]
+        if wrong:
+            raise ValueError(f"{self.name}: default of {'; '.join(wrong)}")
+        return self
+
+    def filled(self, parameters: Mapping[str, float]) -> dict[str, float]:
+        """All parameters: the given ones, and defaults for the others."""
+        return {name: parameters.get(name, one.default) for name, one in self.parameters.items()}
+
+    def graph(self, parameters: Mapping[str, float] = {}) -> str:
+        """The filter as ffmpeg is told it."""
+        return self.filter.format(**{name: f"{value:g}" for name, value in self.filled(parameters).items()})
+
+    def clashes(self, other: Tool) -> bool:
+        """Whether both must not be used on the same frames; a tool is used once only."""
+        return self.name == other.name or other.name in self.conflicts or self.name in other.conflicts
+
+
+def _sharper(most: float, default: float) -> Parameter:
+    return Parameter(least=0, most=most, default=default, says="how much of the edges is added")
+
+
+_TOOLS = (
+    Tool(
+        name="bwdif",
+        step=Step.DEINTERLACE,
+        says="makes whole frames of fields, one of each two",
+        filter="bwdif=mode=send_frame:parity=auto:deint=all",
+        treats=(T.EDGE_ALIASING_EFFECT,),
+        harms=(T.LOW_CLARITY,),
+        radius=1,
+        fps=1800,
+    ),
+    Tool(
+        name="deblock",
+        step=Step.DEBLOCK,
+        says="evens out the edges of coding blocks",
+        filter="deblock=filter=strong:block={block}:alpha={across}:beta={inside}:gamma={inside}:delta={inside}",
+        parameters={
+            "block": Parameter(
+                least=4, most=64, default=8, kind="whole", stronger="none", says="size of the blocks in px"
+            ),
+            "across": Parameter(
+                least=0, most=1, default=0.1, says="step across an edge up to which it is a block's"
+            ),
+            "inside": Parameter(
+                least=0, most=1, default=0.05, says="step beside an edge up to which it is a block's"
+            ),
+        },
+        treats=(T.BLOCKING_ARTIFACTS,),
+        harms=(T.LOW_CLARITY,),
+        fps=500,
+    ),
+    Tool(
+        name="dering",
+        step=Step.DEBLOCK,
+        says="smooths ripples that are weaker than the edge beside them",
+        filter="bilateral=sigmaS={reach}:sigmaR={ripple}:planes=1",
+        parameters={
+            "reach": Parameter(least=0.5, most=12, default=3, says="px over which it smooths"),
+            "ripple": Parameter(least=0.01, most=0.5, default=0.1, says="step that is still a ripple, 1 is white"),
+        },
+        treats=(T.EDGE_RINGING_EFFECT,),
+        harms=(T.LOW_CLARITY,),
+        fps=145,
+    ),
+    Tool(
+        name="antialias",
+        step=Step.DEBLOCK,
+        says="redraws stairs as slanted edges at twice the size, softens and shrinks them",
+        filter="super2xsai,gblur=sigma={soft},scale=iw/2:ih/2:flags=area",
+        parameters={"soft": Parameter(least=0.1, most=4, default=1.2, says="px of blur at twice the size")},
+        treats=(T.EDGE_ALIASING_EFFECT,),
+        harms=(T.LOW_CLARITY,),
+        fps=25,
+        bits=8,
+        tagged=True,
+    ),
+    Tool(
+        name="hqdn3d",
+        step=Step.DENOISE,
+        says="smooths over space and time what changes little",
+        filter="hqdn3d={luma}:{chroma}:{luma_time}:{chroma_time}",
+        parameters={
+            "luma": Parameter(least=0, most=100, default=8, says="strength over space"),
+            "chroma": Parameter(least=0, most=100, default=8, says="strength over space, of colour"),
+            "luma_time": Parameter(least=0, most=100, default=8, says="strength over time"),
+            "chroma_time": Parameter(least=0, most=100, default=8, says="strength over time, of colour"),
+        },
+        treats=(T.NOISE,),
+        harms=(T.LOW_CLARITY, T.MOTION_BLUR),
+        conflicts=("nlmeans",),
+        radius=5,
+        fps=235,
+    ),
+    Tool(
+        name="nlmeans",
+        step=Step.DENOISE,
+        says="averages patches that look alike; slow, and better at fine texture",
+        filter="nlmeans=s={strength}:p={patch}:r={window}",
+        parameters={
+            "strength": Parameter(least=1, most=30, default=4, says="noise that it takes for noise"),
+            "patch": Parameter(
+                least=3, most=15, default=5, kind="odd", stronger="none", says="size of a patch in px"
+            ),
+            "window": Parameter(
+                least=3, most=31, default=9, kind="odd", stronger="none", says="px within which it looks"
+            ),
+        },
+        treats=(T.NOISE,),
+        harms=(T.LOW_CLARITY,),
+        conflicts=("hqdn3d",),
+        fps=7,
+        bits=8,
+    ),
+    Tool(
+        name="gradfun",
+        step=Step.DEBAND,
+        says="turns the steps of a banded gradient into slopes",
+        filter="gradfun=strength={strength}:radius={radius}",
+        parameters={
+            "strength": Parameter(least=0.51, most=64, default=1.2, says="most that a pixel is changed by"),
+            "radius": Parameter(
+                least=4, most=32, default=16, kind="whole", stronger="none", says="px over which a slope is fitted"
+            ),
+        },
+        harms=(T.LOW_CLARITY,),
+        conflicts=("deband",),
+        fps=1600,
+        bits=8,
+    ),
+    Tool(
+        name="deband",
+        step=Step.DEBAND,
+        says="turns the steps of a banded gradient into slopes, at any bit depth",
+        filter="deband=1thr={threshold}:2thr={threshold}:3thr={threshold}:range={range}",
+        parameters={
+            "threshold": Parameter(
+                least=0.00003, most=0.5, default=0.02, says="step that is still a band's, 1 is white"
+            ),
+            "range": Parameter(
+                least=1, most=64, default=16, kind="whole", stronger="none", says="px over which it looks"
+            ),
+        },
+        harms=(T.LOW_CLARITY,),
+        conflicts=("gradfun",),
+        fps=160,
+    ),
+    Tool(
+        name="brighten",
+        step=Step.EXPOSURE,
+        says="lifts dark and middle tones; black and white stay where they are",
+        filter="lutyuv=y=gammaval(1/{gamma})",
+        parameters={"gamma": Parameter(least=1, most=4, default=1.5, says="the gamma it undoes")},
+        treats=(T.UNDEREXPOSURE,),
+        harms=(T.NOISE, T.OVEREXPOSURE, T.BLOCKING_ARTIFACTS),
+        conflicts=("darken",),
+        fps=1700,
+    ),
+    Tool(
+        name="darken",
+        step=Step.EXPOSURE,
+        says="lowers bright and middle tones; black and white stay where they are",
+        filter="lutyuv=y=gammaval({gamma})",
+        parameters={"gamma": Parameter(least=1, most=4, default=1.5, says="the gamma it applies")},
+        treats=(T.OVEREXPOSURE,),
+        harms=(T.UNDEREXPOSURE,),
+        conflicts=("brighten",),
+        fps=1700,
+    ),
+    Tool(
+        name="saturation",
+        step=Step.COLOUR,
+        says="makes colours stronger around grey",
+        filter="lutyuv=u=clip((val-(maxval+minval)/2)*{factor}+(maxval+minval)/2\\,minval\\,maxval)"
+        ":v=clip((val-(maxval+minval)/2)*{factor}+(maxval+minval)/2\\,minval\\,maxval)",
+        parameters={"factor": Parameter(least=1, most=3, default=1.2, says="of the distance from grey")},
+        fps=1250,
+    ),
+    Tool(
+        name="unsharp",
+        step=Step.SHARPEN,
+        says="adds what a blur would take away",
+        filter="unsharp=lx={size}:ly={size}:la={amount}",
+        parameters={
+            "size": Parameter(
+                least=3, most=23, default=9, kind="odd", stronger="none", says="px over which edges are looked for"
+            ),
+            "amount": _sharper(3, 0.6),
+        },
+        treats=(T.LOW_CLARITY, T.OUT_OF_FOCUS_BLUR, T.MOTION_BLUR),
+        harms=(T.NOISE, T.EDGE_RINGING_EFFECT, T.BLOCKING_ARTIFACTS, T.EDGE_ALIASING_EFFECT),
+        conflicts=("cas",),
+        fps=125,
+    ),
+    Tool(
+        name="cas",
+        step=Step.SHARPEN,
+        says="sharpens where contrast is low, and little where it is high",
+        filter="cas=strength={amount}",
+        parameters={"amount": _sharper(1, 0.4)},
+        treats=(T.LOW_CLARITY, T.OUT_OF_FOCUS_BLUR, T.MOTION_BLUR),
+        harms=(T.NOISE, T.BLOCKING_ARTIFACTS),
+        conflicts=("unsharp",),
+        fps=95,
+    ),
+    Tool(
+        name="enlarge",
+        step=Step.UPSCALE,
+        says="makes the picture larger by splines; adds no detail",
+        filter="zscale=w={factor}*iw:h={factor}*ih:filter=spline36",
+        parameters={
+            "factor": Parameter(least=2, most=4, default=2, kind="whole", says="times as wide and high")
+        },
+        treats=(T.LOW_CLARITY, T.EDGE_ALIASING_EFFECT),
+        fps=420,
+        tagged=True,
+        resizes=True,
+    ),
+)
+TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in _TOOLS}
+"""The shipped tools by name, in canonical order."""
+
+
+def load_tools(places: Iterable[str]) -> dict[str, Tool]:
+    """The shipped tools, then those that import strings ("package.module:NAME", a Tool or several) stand for.
+
+    Raises:
+        ConfigError: something that cannot be imported, is not a tool, or has the name of another one.
+    """
+    tools = dict(TOOLS)
+    for place in places:
+        for tool in _imported(place):
+            if tool.name in tools:
+                raise ConfigError(f"tool {place}: there is a tool {tool.name!r} already; give it another name")
+            tools[tool.name] = tool
+    return tools
+
+
+def graph_of(calls: Sequence[ToolCall], tools: Mapping[str, Tool], colour: Colour) -> str:
+    """The filters of calls in canonical order, as ffmpeg's -vf takes them; "" where there is nothing to do.
+
+    Where a tool needs tags that the file does not have, what was assumed of its colours is said first.
+    """
+    used = [tools[call.tool] for call in in_order(calls, tools)]
+    graphs = [tools[call.tool].graph(call.parameters) for call in in_order(calls, tools)]
+    if colour.assumed and any(tool.tagged for tool in used):
+        graphs.insert(0, tags_of(colour))
+    return ",".join(graphs)
+
+
+def tags_of(colour: Colour) -> str:
+    """The filter that tells ffmpeg what was assumed of a picture's colours."""
+    names = {
+        "primaries": "color_primaries",
+        "transfer": "color_trc",
+        "matrix": "colorspace",
+        "range": "range",
+    }
+    said = [f"{names[field]}={getattr(colour, field)}" for field in names if field in colour.assumed]
+    return f"setparams={':'.join(said)}"
+
+
+def in_order(calls: Iterable[ToolCall], tools: Mapping[str, Tool]) -> list[ToolCall]:
+    """Calls in canonical order: by step, within one as the tools are listed."""
+    places = {name: place for place, name in enumerate(tools)}
+    return sorted(calls, key=lambda call: (call.step.rank, places[call.tool]))
+
+
+def _imported(place: str) -> Sequence[Tool]:
+    module, colon, attribute = place.partition(":")
+    if not module or not colon or not attribute:
+        raise ConfigError(f"tool {place!r}: write package.module:NAME")
+    try:
+        found = getattr(import_module(module), attribute)
+    except Exception as error:
+        raise ConfigError(
+            f"tool {place}: cannot be imported ({type(error).__name__}: {error}); "
+            "install it, or put its folder on PYTHONPATH"
+        ) from error
+    several = [found] if isinstance(found, Tool) else found
+    if not isinstance(several, (list, tuple)) or not all(isinstance(one, Tool) for one in several):
+        raise ConfigError(f"tool {place}: is not a finesight.video.tools.Tool, nor a list of them")
+    return several
