@@ -68,7 +68,7 @@ ONLY_IN: dict[str, set[str]] = {
     "av": {"video", "data"},
     "scenedetect": {"video"},
     "imageio_ffmpeg": {"video"},
-    "subprocess": set(),
+    "subprocess": {"video"},
 }
 """Libraries that are met in some rooms only, so that the others stay light and can be read without them."""
 
@@ -129,6 +129,11 @@ def test_the_rules_themselves_have_no_circle():
 def test_a_library_is_met_in_its_rooms_only(library):
     users = {_name(f): _room(f) for f in FILES if any(n.split(".")[0] == library for n in _imports(f))}
     assert set(users.values()) <= ONLY_IN[library], users
+
+
+def test_processes_are_started_in_one_module():
+    starting = {_name(f) for f in FILES if any(n.split(".")[0] == "subprocess" for n in _imports(f))}
+    assert starting == {"video/ffmpeg.py"}
 
 
 def test_no_module_is_a_dumping_ground():

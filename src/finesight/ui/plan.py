@@ -25,7 +25,7 @@ def plan_block(
         findings = next((s.findings for s in timeline.shots if s.shot.index == shot.shot), ())
         lines += [_head(shot), *(_call(call) for call in shot.calls)]
         if graph := graph_of(shot.calls, tools, timeline.video.colour):
-            lines.append(Padding(Text(f"-vf {graph}", style="dim"), (0, 0, 0, 2)))
+            lines.append(Padding(Text(f"-vf {graph}", style="dim"), (0, 0, 0, 2), expand=False))
         if explain:
             lines += _explained(shot, findings)
             lines += _unanswered(shot, findings)
@@ -66,7 +66,7 @@ def _call(call: ToolCall) -> RenderableType:
         said.append(" " + " ".join(f"{name}={value:g}" for name, value in call.parameters.items()))
     because = ", ".join(call.findings) or "a property of the video"
     said.append(f"  [{call.strength}, rule {call.rule}, for {plain(because)}]", style="dim")
-    return Padding(said, (0, 0, 0, 2))
+    return Padding(said, (0, 0, 0, 2), expand=False)
 
 
 def _explained(decision: Decision, findings: Sequence[VideoFinding]) -> Iterator[RenderableType]:
@@ -108,7 +108,7 @@ def _sum(made: Plan) -> str:
 
 
 def _below(said: str, style: str = "dim") -> RenderableType:
-    return Padding(Text(said, style=style), (0, 0, 0, 6))
+    return Padding(Text(said, style=style), (0, 0, 0, 6), expand=False)
 
 
 def _listed(types: Sequence[str]) -> str:

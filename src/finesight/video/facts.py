@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from finesight.schema.taxonomy import Severity
 from finesight.schema.video import ShotAnalysis, Timeline, Video, VideoFinding
+from finesight.video.colour import HDR_TRANSFERS
 from finesight.video.rules import Condition, Range
 
 VIDEO: Mapping[str, Callable[[Video], float]] = {
@@ -28,8 +29,6 @@ SHOT: Mapping[str, Callable[[ShotAnalysis], float | None]] = {
     "score": lambda shot: shot.score,
 }
 """Properties of a shot by name."""
-
-HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
 
 
 class Facts(NamedTuple):
@@ -94,7 +93,9 @@ def _short_of(condition: Condition, finding: VideoFinding) -> str:
     if finding.share < condition.share:
         return f"{finding.type} is in {finding.share:.0%} of the frames, asked for are {condition.share:.0%}"
     if finding.box.area < condition.area:
-        return f"{finding.type} covers {finding.box.area:.0%} of the picture, asked for are {condition.area:.0%}"
+        return (
+            f"{finding.type} covers {finding.box.area:.0%} of the picture, asked for are {condition.area:.0%}"
+        )
     if condition.key and not finding.key:
         return f"{finding.type} is not the KEY"
     return ""

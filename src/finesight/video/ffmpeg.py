@@ -98,7 +98,9 @@ class ScriptedFfmpeg:
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read as JSON ({error})") from error
         if not isinstance(script, dict) or not all(type(v) in (int, str) for v in script.values()):
-            raise InputError(f'{path}: give an object of frames or complaints, {{"bwdif": 5, "zscale": "no"}}')
+            raise InputError(
+                f'{path}: give an object of frames or complaints, {{"bwdif": 5, "zscale": "no"}}'
+            )
         return cls(script, f"{SCRIPTED}{path.name}")
 
     @property

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from finesight.data.atomic import write_text
 from finesight.errors import InputError
 from finesight.schema.plan import Plan
-from finesight.schema.video import Timeline
 from finesight.video.capability import probe
 from finesight.video.ffmpeg import Runner
+from finesight.video.folder import read_timeline
 from finesight.video.planning import Offer, plan
 from finesight.video.rules import RuleSet
 
-TIMELINE, PLAN = "timeline.json", "plan.json"
-
-M = TypeVar("M", bound=BaseModel)
+PLAN = "plan.json"
 
 
 def plan_run(run: Path, rules: RuleSet, runner: Runner, cache: Path | None = None) -> Plan:
@@ -40,22 +37,15 @@ def offer_of(rules: RuleSet, runner: Runner, cache: Path | None = None) -> Offer
     return Offer(runner.version, {name: why for name, why in complaints.items() if why})
 
 
-def read_timeline(run: Path) -> Timeline:
-    """The analysis in a run folder."""
-    return _read(Timeline, run / TIMELINE, f"run: finesight video analyse VIDEO --out {run}")
-
-
 def read_plan(run: Path) -> Plan:
-    """The plan in a run folder."""
-    return _read(Plan, run / PLAN, f"run: finesight video plan {run}")
+    """The plan in a run folder.
 
-
-def _read(kind: type[M], path: Path, remedy: str) -> M:
+    Raises:
+        InputError: there is none that can be read.
+    """
+    path = run / PLAN
     try:
-        return kind.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "file"
-        raise InputError(f"{path}: {where}: {first['msg']}; {remedy}") from error
+        return Plan.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be read ({told}); `finesight video plan {run}` makes it") from error

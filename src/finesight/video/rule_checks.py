@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from finesight.schema.taxonomy import Severity
 from finesight.video.facts import SHOT, VIDEO
 from finesight.video.rules import Condition, Guard, Ladder, Range, Rule, RuleFile
+from finesight.video.signals import SHOT_SIGNALS, SIGNALS
 from finesight.video.toml_lines import Path
 from finesight.video.tools import Tool
 
@@ -33,11 +34,20 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
 }
 
 
+_KNOWN: Mapping[str, Iterable[str]] = {
+    "signals": (*SIGNALS, *SHOT_SIGNALS),
+    "video": tuple(VIDEO),
+    "shot": tuple(SHOT),
+}
+
+
 def wrong_fields(values: Mapping[str, Any], error: ValidationError) -> Iterator[Wrong]:
     """What pydantic says of a file, with the id of the rule and the keys that there are."""
     for one in error.errors():
         path = tuple(one["loc"])
-        where = f"{_rule_at(values, path)}{'.'.join(str(p) for p in path if isinstance(p, str) and p != 'rule')}"
+        where = (
+            f"{_rule_at(values, path)}{'.'.join(str(p) for p in path if isinstance(p, str) and p != 'rule')}"
+        )
         yield Wrong(path, f"{where}: {_remedy(path, one['type'], one['msg'])}")
 
 
@@ -73,7 +83,9 @@ def _tool(rule: Rule, tools: Mapping[str, Tool]) -> Iterator[Wrong]:
     if rule.leave:
         for name in ("tool", "ladder", "lowers", "risks"):
             if name in rule.model_fields_set:
-                yield Wrong((name,), f"{name}: a rule that leaves things as they are has none; take it or `leave` out")
+                yield Wrong(
+                    (name,), f"{name}: a rule that leaves things as they are has none; take it or `leave` out"
+                )
     elif rule.tool is None:
         yield Wrong((), "names no tool; give `tool`, or `leave = true`")
     elif rule.tool not in tools:
@@ -145,18 +157,24 @@ def _condition(condition: Condition, path: Path, scope: str) -> Iterator[Wrong]:
         yield Wrong(path, f"{section}: asks for nothing; give types, signals, video or shot")
     if not condition.types and {"severity", "share", "area", "key"} & condition.model_fields_set:
         yield Wrong(path, f"{section}: severity, share, area and key are of findings; name their types")
-    for kind, named, known in (("video", condition.video, VIDEO), ("shot", condition.shot, SHOT)):
-        for name in named:
-            if name not in known:
-                yield Wrong((*path, kind, name), f"{section}.{kind}: {_none('property', name, known)}")
+    named = (("signals", condition.signals), ("video", condition.video), ("shot", condition.shot))
+    for kind, ranges in named:
+        for name in ranges:
+            if name not in _KNOWN[kind]:
+                what = "signal" if kind == "signals" else "property"
+                yield Wrong((*path, kind, name), f"{section}.{kind}: {_none(what, name, _KNOWN[kind])}")
     if condition.shot and scope == "video":
-        yield Wrong((*path, "shot"), f'{section}.shot: a rule of the whole video knows no shot; write scope = "shot"')
-    for kind, ranges in (("signals", condition.signals), ("video", condition.video), ("shot", condition.shot)):
+        yield Wrong(
+            (*path, "shot"), f'{section}.shot: a rule of the whole video knows no shot; write scope = "shot"'
+        )
+    for kind, ranges in named:
         for name, asked in ranges.items():
             if asked.min is None and asked.max is None:
                 yield Wrong((*path, kind, name), f"{section}.{kind}.{name}: give min, max or both")
             elif asked.min is not None and asked.max is not None and asked.min > asked.max:
-                yield Wrong((*path, kind, name), f"{section}.{kind}.{name}: min is above max; nothing is in between")
+                yield Wrong(
+                    (*path, kind, name), f"{section}.{kind}.{name}: min is above max; nothing is in between"
+                )
 
 
 def _rule_at(values: Mapping[str, Any], path: Path) -> str:
@@ -183,4 +201,6 @@ def _none(what: str, name: str, known: Iterable[str]) -> str:
     """There is no such thing; what may have been meant, else what there is."""
     names = list(known)
     near = get_close_matches(name, names, n=1)
-    return f"no {what} {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}")
+    return f"no {what} {name!r}; " + (
+        f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"
+    )

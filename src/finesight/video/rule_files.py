@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +18,7 @@ from finesight.errors import ConfigError
 from finesight.video.rule_checks import Wrong, wrong_fields, wrong_rules
 from finesight.video.rules import Rule, RuleFile, RuleSet
 from finesight.video.toml_lines import line_of_error, lines_of
-from finesight.video.tools import load_tools
+from finesight.video.tools import TOOLS, Tool, with_tools
 
 SHIPPED = "rules.toml"
 
@@ -67,12 +67,22 @@ def _parse(text: str, name: str) -> RuleFile:
 
 
 def _checked(file: RuleFile, text: str, name: str, base: tuple[Rule, ...]) -> RuleSet:
-    tools = load_tools(file.tools)
+    tools = _tools(file, text, name)
     if wrong := wrong_rules(file, base, tools):
         raise _complaining(text, name, wrong)
     rules = _merged(file, base)
     said = [rule.model_dump_json() for rule in rules] + [tool.model_dump_json() for tool in tools.values()]
     return RuleSet(rules, tools, hashlib.sha256("\n".join(said).encode()).hexdigest()[:16])
+
+
+def _tools(file: RuleFile, text: str, name: str) -> Mapping[str, Tool]:
+    tools = TOOLS
+    for n, place in enumerate(file.tools):
+        try:
+            tools = with_tools(tools, place)
+        except ConfigError as error:
+            raise _complaining(text, name, [Wrong(("tools", n), str(error))]) from error
+    return tools
 
 
 def _merged(file: RuleFile, base: tuple[Rule, ...]) -> tuple[Rule, ...]:

@@ -14,6 +14,7 @@ from finesight.schema.taxonomy import DistortionType, Severity, find_severity, f
 from finesight.schema.video import Frozen
 from finesight.video.tools import Tool
 
+
 def _type(name: Any) -> Any:
     if isinstance(name, str) and (found := find_type(name)) is None:
         raise ValueError(f"no distortion {name!r}; there are {', '.join(DistortionType)}")
@@ -50,7 +51,11 @@ class Range(Frozen):
     def __str__(self) -> str:
         if self.min == self.max:
             return f"{self.min:g}"
-        said = [f"{word} {end:g}" for word, end in (("at least", self.min), ("at most", self.max)) if end is not None]
+        said = [
+            f"{word} {end:g}"
+            for word, end in (("at least", self.min), ("at most", self.max))
+            if end is not None
+        ]
         return " and ".join(said)
 
 

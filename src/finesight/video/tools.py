@@ -137,7 +137,9 @@ _TOOLS = (
         filter="bilateral=sigmaS={reach}:sigmaR={ripple}:planes=1",
         parameters={
             "reach": Parameter(least=0.5, most=12, default=3, says="px over which it smooths"),
-            "ripple": Parameter(least=0.01, most=0.5, default=0.1, says="step that is still a ripple, 1 is white"),
+            "ripple": Parameter(
+                least=0.01, most=0.5, default=0.1, says="step that is still a ripple, 1 is white"
+            ),
         },
         treats=(T.EDGE_RINGING_EFFECT,),
         harms=(T.LOW_CLARITY,),
@@ -146,14 +148,12 @@ _TOOLS = (
     Tool(
         name="antialias",
         step=Step.DEBLOCK,
-        says="redraws stairs as slanted edges at twice the size, softens and shrinks them",
-        filter="super2xsai,gblur=sigma={soft},scale=iw/2:ih/2:flags=area",
-        parameters={"soft": Parameter(least=0.1, most=4, default=1.2, says="px of blur at twice the size")},
+        says="softens luma until the stairs of an edge run into each other",
+        filter="gblur=sigma={soft}:steps=2:planes=1",
+        parameters={"soft": Parameter(least=0.1, most=4, default=0.8, says="px of blur")},
         treats=(T.EDGE_ALIASING_EFFECT,),
         harms=(T.LOW_CLARITY,),
-        fps=25,
-        bits=8,
-        tagged=True,
+        fps=550,
     ),
     Tool(
         name="hqdn3d",
@@ -163,8 +163,8 @@ _TOOLS = (
         parameters={
             "luma": Parameter(least=0, most=100, default=8, says="strength over space"),
             "chroma": Parameter(least=0, most=100, default=8, says="strength over space, of colour"),
-            "luma_time": Parameter(least=0, most=100, default=8, says="strength over time"),
-            "chroma_time": Parameter(least=0, most=100, default=8, says="strength over time, of colour"),
+            "luma_time": Parameter(least=0, most=100, default=4, says="strength over time"),
+            "chroma_time": Parameter(least=0, most=100, default=4, says="strength over time, of colour"),
         },
         treats=(T.NOISE,),
         harms=(T.LOW_CLARITY, T.MOTION_BLUR),
@@ -200,7 +200,12 @@ _TOOLS = (
         parameters={
             "strength": Parameter(least=0.51, most=64, default=1.2, says="most that a pixel is changed by"),
             "radius": Parameter(
-                least=4, most=32, default=16, kind="whole", stronger="none", says="px over which a slope is fitted"
+                least=4,
+                most=32,
+                default=16,
+                kind="whole",
+                stronger="none",
+                says="px over which a slope is fitted",
             ),
         },
         harms=(T.LOW_CLARITY,),
@@ -224,6 +229,18 @@ _TOOLS = (
         harms=(T.LOW_CLARITY,),
         conflicts=("gradfun",),
         fps=160,
+    ),
+    Tool(
+        name="deflicker",
+        step=Step.EXPOSURE,
+        says="leads the brightness of frames along its mean over several",
+        filter="deflicker=size={frames}:mode=pm",
+        parameters={
+            "frames": Parameter(least=2, most=129, default=5, kind="whole", says="frames that the mean is of")
+        },
+        harms=(T.UNDEREXPOSURE, T.OVEREXPOSURE),
+        radius=5,
+        fps=1050,
     ),
     Tool(
         name="brighten",
@@ -263,7 +280,12 @@ _TOOLS = (
         filter="unsharp=lx={size}:ly={size}:la={amount}",
         parameters={
             "size": Parameter(
-                least=3, most=23, default=9, kind="odd", stronger="none", says="px over which edges are looked for"
+                least=3,
+                most=23,
+                default=9,
+                kind="odd",
+                stronger="none",
+                says="px over which edges are looked for",
             ),
             "amount": _sharper(3, 0.6),
         },
@@ -301,19 +323,18 @@ TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in _TOOLS}
 """The shipped tools by name, in canonical order."""
 
 
-def load_tools(places: Iterable[str]) -> dict[str, Tool]:
-    """The shipped tools, then those that import strings ("package.module:NAME", a Tool or several) stand for.
+def with_tools(tools: Mapping[str, Tool], place: str) -> dict[str, Tool]:
+    """Tools and those that an import string ("package.module:NAME", a Tool or a list of them) stands for.
 
     Raises:
         ConfigError: something that cannot be imported, is not a tool, or has the name of another one.
     """
-    tools = dict(TOOLS)
-    for place in places:
-        for tool in _imported(place):
-            if tool.name in tools:
-                raise ConfigError(f"tool {place}: there is a tool {tool.name!r} already; give it another name")
-            tools[tool.name] = tool
-    return tools
+    more = dict(tools)
+    for tool in _imported(place):
+        if tool.name in more:
+            raise ConfigError(f"tool {place}: there is a tool {tool.name!r} already; give it another name")
+        more[tool.name] = tool
+    return more
 
 
 def graph_of(calls: Sequence[ToolCall], tools: Mapping[str, Tool], colour: Colour) -> str:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Rules = Annotated[
-    Path | None, typer.Option("--rules", help="TOML file of rules on top of the shipped ones (docs/rules.md).")
+    Path | None,
+    typer.Option("--rules", help="TOML file of rules on top of the shipped ones (docs/rules.md)."),
 ]
 Program = Annotated[
     str | None, typer.Option("--ffmpeg", help="Path of an ffmpeg, or scripted:FILE; else imageio-ffmpeg's.")
@@ -27,9 +28,13 @@ def register(app: typer.Typer) -> None:
 
 
 def plan_(
-    run: Annotated[Path, typer.Argument(help="Folder of `finesight video analyse`; plan.json is written there.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of `finesight video analyse`; plan.json is written there.")
+    ],
     rules: Rules = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say which rules fired, which lost, and why.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which rules fired, which lost, and why.")
+    ] = False,
     ffmpeg: Program = None,
     as_json: Json = False,
 ) -> None:
@@ -37,7 +42,8 @@ def plan_(
     from finesight.ui.plan import plan_block
     from finesight.video.capability import default_cache
     from finesight.video.ffmpeg import load_runner
-    from finesight.video.plan_file import plan_run, read_timeline
+    from finesight.video.folder import read_timeline
+    from finesight.video.plan_file import plan_run
     from finesight.video.rule_files import load_rules
 
     timeline = read_timeline(run)
@@ -60,7 +66,9 @@ def tools_(rules: Rules = None, ffmpeg: Program = None, as_json: Json = False) -
     runner = load_runner(ffmpeg)
     complaints = probe(tools.values(), runner, default_cache())
     if as_json:
-        listed = [tool.model_dump(mode="json") | {"why_not": complaints[tool.name]} for tool in tools.values()]
+        listed = [
+            tool.model_dump(mode="json") | {"why_not": complaints[tool.name]} for tool in tools.values()
+        ]
         typer.echo(json.dumps({"ffmpeg": runner.version, "tools": listed}))
     else:
         _console().print(tools_block(tools, complaints, runner.version))
