@@ -40,5 +40,5 @@ def test_everything_else_of_a_weakened_call_stays():
 
 def test_steps_stand_in_the_order_of_the_work():
     assert [step.value for step in sorted(Step, key=lambda step: step.rank)] == (
-        "deinterlace deblock denoise deband exposure colour sharpen upscale hdr".split()
+        ["deinterlace", "deblock", "denoise", "deband", "exposure", "colour", "sharpen", "upscale", "hdr"]
     )

@@ -12,7 +12,8 @@ from finesight.errors import InputError
 from finesight.schema.plan import Step
 from finesight.video.capability import FRAMES, default_cache, probe
 from finesight.video.ffmpeg import Ran, ScriptedFfmpeg, load_runner
-from finesight.video.tools import TOOLS, Tool
+from finesight.video.tool import Tool
+from finesight.video.tools import TOOLS
 
 TWO = [TOOLS["bwdif"], TOOLS["cas"]]
 

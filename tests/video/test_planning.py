@@ -18,7 +18,8 @@ from finesight.video.planning import Offer, plan
 from finesight.video.rule_checks import wrong_rules
 from finesight.video.rule_files import default_rules, read_rules
 from finesight.video.rules import Condition, Guard, Ladder, Range, Rule, RuleFile, RuleSet
-from finesight.video.tools import TOOLS, Tool
+from finesight.video.tool import Tool
+from finesight.video.tools import TOOLS
 
 WHOLE = Box.of(0, 0, 1000, 1000)
 TAGS = Colour(primaries="bt709", transfer="bt709", matrix="bt709", range="tv")

@@ -11,7 +11,8 @@ from finesight.errors import ConfigError
 from finesight.schema.plan import Step
 from finesight.schema.taxonomy import DistortionType, Severity
 from finesight.video.rule_files import default_rules, load_rules, read_rules
-from finesight.video.tools import TOOLS, Tool
+from finesight.video.tool import Tool
+from finesight.video.tools import TOOLS
 
 RULE = """\
 [[rule]]
@@ -77,7 +78,8 @@ def test_other_rules_have_another_digest():
 
 
 def test_types_and_severities_have_their_other_names():
-    rule = read_rules(changed('["Noise"]', '["噪点"], severity = "Slight"').replace("when.types =", "when = { types =").replace('Slight"', 'Slight" }'), "my.toml").rules[0]  # fmt: skip
+    text = changed('when.types = ["Noise"]', 'when = { types = ["噪点"], severity = "Slight" }')
+    rule = read_rules(text, "my.toml").rules[0]
     assert (rule.when.types, rule.when.severity) == ((DistortionType.NOISE,), Severity.MINOR)
 
 
@@ -215,7 +217,7 @@ def test_tools_from_outside_come_by_import_string(elsewhere):
         ("elsewhere", "write package.module:NAME"),
         ("elsewhere:BLUE", "cannot be imported (AttributeError"),
         ("nowhere_at_all:X", "cannot be imported (ModuleNotFoundError"),
-        ("elsewhere:NUMBER", "is not a finesight.video.tools.Tool"),
+        ("elsewhere:NUMBER", "is not a finesight.video.tool.Tool"),
         ("elsewhere:AGAIN", "there is a tool 'cas' already"),
     ],
 )

@@ -14,7 +14,9 @@ from finesight.schema.plan import Step, ToolCall
 from finesight.schema.taxonomy import Severity
 from finesight.schema.video import Colour
 from finesight.video.ffmpeg import load_runner
-from finesight.video.tools import TOOLS, Parameter, Tool, graph_of, tags_of
+from finesight.video.graph import graph_of, tags_of
+from finesight.video.tool import Parameter, Tool
+from finesight.video.tools import TOOLS
 
 Frames = NDArray[Any]
 H, W = 96, 128

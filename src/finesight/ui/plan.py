@@ -11,7 +11,8 @@ from rich.text import Text
 from finesight.schema.plan import Decision, Fired, Plan, ShotPlan, ToolCall
 from finesight.schema.video import Timeline, VideoFinding
 from finesight.ui.terminal import plain
-from finesight.video.tools import Tool, graph_of
+from finesight.video.graph import graph_of
+from finesight.video.tool import Tool
 
 
 def plan_block(

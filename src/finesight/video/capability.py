@@ -12,7 +12,7 @@ from pathlib import Path
 from finesight.data.atomic import write_text
 from finesight.errors import InputError
 from finesight.video.ffmpeg import Ran, Runner, frames_out
-from finesight.video.tools import Tool
+from finesight.video.tool import Tool
 
 FRAMES = 5
 SOURCE = f"testsrc2=size=96x64:rate=25,format=yuv420p,trim=end_frame={FRAMES}"

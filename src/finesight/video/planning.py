@@ -9,8 +9,9 @@ from finesight.schema.plan import Decision, Fired, Lost, Plan, Rung, ShotPlan, T
 from finesight.schema.taxonomy import Severity
 from finesight.schema.video import ShotAnalysis, Timeline
 from finesight.video.facts import Answer, Facts, ask, of_shot, of_video
+from finesight.video.graph import in_order
 from finesight.video.rules import Rule, RuleSet
-from finesight.video.tools import Tool, in_order
+from finesight.video.tool import Tool
 
 
 class Offer(NamedTuple):

@@ -13,7 +13,7 @@ from finesight.video.facts import SHOT, VIDEO
 from finesight.video.rules import Condition, Guard, Ladder, Range, Rule, RuleFile
 from finesight.video.signals import SHOT_SIGNALS, SIGNALS
 from finesight.video.toml_lines import Path
-from finesight.video.tools import Tool
+from finesight.video.tool import Tool
 
 
 class Wrong(NamedTuple):

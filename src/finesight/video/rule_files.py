@@ -18,7 +18,8 @@ from finesight.errors import ConfigError
 from finesight.video.rule_checks import Wrong, wrong_fields, wrong_rules
 from finesight.video.rules import Rule, RuleFile, RuleSet
 from finesight.video.toml_lines import line_of_error, lines_of
-from finesight.video.tools import TOOLS, Tool, with_tools
+from finesight.video.tool import Tool
+from finesight.video.tools import TOOLS, with_tools
 
 SHIPPED = "rules.toml"
 

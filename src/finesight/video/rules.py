@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from finesight.schema.taxonomy import DistortionType, Severity, find_severity, find_type
 from finesight.schema.video import Frozen
-from finesight.video.tools import Tool
+from finesight.video.tool import Tool
 
 
 def _type(name: Any) -> Any:

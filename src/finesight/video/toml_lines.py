@@ -14,7 +14,7 @@ _PLACE = re.compile(r"\(at line (\d+), column \d+\)$")
 
 
 def lines_of(text: str, paths: Sequence[Path]) -> list[int]:
-    """The line (from 1) on which the value at each path begins; what is not there has the line of what it would be in.
+    """The line (from 1) on which the value at each path begins; what is missing has the line of what it would be in.
 
     TOML's own parser says it: a value begins where what has been read so far does not hold it, and more does.
 

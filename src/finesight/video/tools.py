@@ -1,98 +1,17 @@
-"""The tools of the video chain: what each does, with which parameters, what it treats and what it may harm.
+"""The tools there are, and those that come from outside.
 
-`TOOLS` is the extension point: a row here, a test, a row in docs/rules.md. From outside a tool comes by import string.
+`TOOLS` is the extension point: a row here, a test, a row in docs/rules.md. From outside tools come by import string.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from string import Formatter
-from typing import Literal
-
-from pydantic import Field, model_validator
 
 from finesight.errors import ConfigError
-from finesight.schema.plan import Step, ToolCall
+from finesight.schema.plan import Step
 from finesight.schema.taxonomy import DistortionType as T
-from finesight.schema.video import Colour, Frozen
-
-
-class Parameter(Frozen):
-    """A number that a tool takes: least..most, and what it is where nothing is said.
-
-    stronger: whether more of it or less of it is the stronger treatment; `none`: neither, so that it has to be the
-    same at every strength.
-    """
-
-    least: float
-    most: float
-    default: float
-    kind: Literal["number", "whole", "odd"] = "number"
-    stronger: Literal["more", "less", "none"] = "more"
-    says: str
-
-    def complaint(self, value: float) -> str | None:
-        """What is wrong with a value; None where nothing is."""
-        if not self.least <= value <= self.most:
-            return f"is {value:g}; give {self.least:g} to {self.most:g}"
-        if self.kind != "number" and value != int(value):
-            return f"is {value:g}; give a whole number"
-        if self.kind == "odd" and value % 2 == 0:
-            return f"is {value:g}; give an odd number"
-        return None
-
-    def no_weaker(self, value: float, than: float) -> bool:
-        """Whether a value treats at least as strongly as another."""
-        return {"more": value >= than, "less": value <= than, "none": value == than}[self.stronger]
-
-
-class Tool(Frozen):
-    """An ffmpeg filter, or several that belong together, and what a rule has to know of it.
-
-    filter: with {name} where a parameter goes. treats, harms: findings that it takes down, and that it may bring up.
-    conflicts: tools that must not be used beside it. radius: frames before and after the one that it looks at. fps:
-    of 720p a second of CPU time, measured with the defaults. bits: depth above which it would round the picture. tagged: it needs the colour tags of its
-    input. resizes: its output has another size, so that all shots have it or none.
-    """
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    step: Step
-    says: str
-    filter: str
-    parameters: Mapping[str, Parameter] = {}
-    treats: tuple[T, ...] = ()
-    harms: tuple[T, ...] = ()
-    conflicts: tuple[str, ...] = ()
-    radius: int = Field(default=0, ge=0)
-    fps: float = Field(gt=0)
-    bits: int = 16
-    tagged: bool = False
-    resizes: bool = False
-
-    @model_validator(mode="after")
-    def _filled(self) -> Tool:
-        fields = {name for _, name, _, _ in Formatter().parse(self.filter) if name is not None}
-        if fields != set(self.parameters):
-            raise ValueError(
-                f"{self.name}: the filter has {sorted(fields)}, the parameters are {sorted(self.parameters)}"
-            )
-        wrong = [f"{n} {said}" for n, p in self.parameters.items() if (said := p.complaint(p.default))]
-        if wrong:
-            raise ValueError(f"{self.name}: default of {'; '.join(wrong)}")
-        return self
-
-    def filled(self, parameters: Mapping[str, float]) -> dict[str, float]:
-        """All parameters: the given ones, and defaults for the others."""
-        return {name: parameters.get(name, one.default) for name, one in self.parameters.items()}
-
-    def graph(self, parameters: Mapping[str, float] = {}) -> str:
-        """The filter as ffmpeg is told it."""
-        return self.filter.format(**{name: f"{value:g}" for name, value in self.filled(parameters).items()})
-
-    def clashes(self, other: Tool) -> bool:
-        """Whether both must not be used on the same frames; a tool is used once only."""
-        return self.name == other.name or other.name in self.conflicts or self.name in other.conflicts
+from finesight.video.tool import Parameter, Tool
 
 
 def _sharper(most: float, default: float) -> Parameter:
@@ -337,36 +256,6 @@ def with_tools(tools: Mapping[str, Tool], place: str) -> dict[str, Tool]:
     return more
 
 
-def graph_of(calls: Sequence[ToolCall], tools: Mapping[str, Tool], colour: Colour) -> str:
-    """The filters of calls in canonical order, as ffmpeg's -vf takes them; "" where there is nothing to do.
-
-    Where a tool needs tags that the file does not have, what was assumed of its colours is said first.
-    """
-    used = [tools[call.tool] for call in in_order(calls, tools)]
-    graphs = [tools[call.tool].graph(call.parameters) for call in in_order(calls, tools)]
-    if colour.assumed and any(tool.tagged for tool in used):
-        graphs.insert(0, tags_of(colour))
-    return ",".join(graphs)
-
-
-def tags_of(colour: Colour) -> str:
-    """The filter that tells ffmpeg what was assumed of a picture's colours."""
-    names = {
-        "primaries": "color_primaries",
-        "transfer": "color_trc",
-        "matrix": "colorspace",
-        "range": "range",
-    }
-    said = [f"{names[field]}={getattr(colour, field)}" for field in names if field in colour.assumed]
-    return f"setparams={':'.join(said)}"
-
-
-def in_order(calls: Iterable[ToolCall], tools: Mapping[str, Tool]) -> list[ToolCall]:
-    """Calls in canonical order: by step, within one as the tools are listed."""
-    places = {name: place for place, name in enumerate(tools)}
-    return sorted(calls, key=lambda call: (call.step.rank, places[call.tool]))
-
-
 def _imported(place: str) -> Sequence[Tool]:
     module, colon, attribute = place.partition(":")
     if not module or not colon or not attribute:
@@ -380,5 +269,5 @@ def _imported(place: str) -> Sequence[Tool]:
         ) from error
     several = [found] if isinstance(found, Tool) else found
     if not isinstance(several, (list, tuple)) or not all(isinstance(one, Tool) for one in several):
-        raise ConfigError(f"tool {place}: is not a finesight.video.tools.Tool, nor a list of them")
+        raise ConfigError(f"tool {place}: is not a finesight.video.tool.Tool, nor a list of them")
     return several
