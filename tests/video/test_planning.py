@@ -264,7 +264,24 @@ def rule_sets(draw: st.DrawFn) -> RuleSet:
     return RuleSet(tuple(rules), TOOLS, "digest")
 
 
-ANY_RULES = st.just(default_rules()) | rule_sets()
+@st.composite
+def greedy(draw: st.DrawFn) -> RuleSet:
+    """Every tool for any finding, in any order: as many calls as tools that may be used together."""
+    rules = [
+        Rule(
+            id=name,
+            why="because",
+            tool=name,
+            scope="video" if TOOLS[name].resizes else "shot",
+            when=Condition(types=tuple(T)),
+            ladder=draw(ladders(TOOLS[name])),
+        )
+        for name in draw(st.permutations(sorted(TOOLS)))
+    ]
+    return RuleSet(tuple(rules), TOOLS, "digest")
+
+
+ANY_RULES = st.just(default_rules()) | rule_sets() | greedy()
 OFFERS = st.builds(
     Offer, st.just("ffmpeg"), st.dictionaries(st.sampled_from(sorted(TOOLS)), st.just("no"), max_size=3)
 )
