@@ -6,9 +6,7 @@ scored with; `skipped*.txt`, what could not be sampled and why. Where there is o
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +14,7 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from finesight.data.appending import append, lock, recover, whole_lines
 from finesight.data.atomic import replacing, write_text
 from finesight.data.readers.reading import Skipped
 from finesight.data.readers.rollouts import read_group, rollout_files
@@ -92,7 +91,7 @@ class RolloutLog:
         self.path = folder / f"rollouts{shard.suffix}.jsonl"
         self._file = self.path.open("a+b")
         try:
-            _lock(self._file, self.path)
+            lock(self._file, self.path)
             write_text(self.path.with_suffix(".json"), record.model_dump_json(indent=1) + "\n")
             self.done = _recover(self._file, self.path)
         except BaseException:
@@ -103,9 +102,7 @@ class RolloutLog:
     def add(self, groups: Iterable[RolloutGroup]) -> None:
         """Append groups; when this returns they are on the disk."""
         new = list(groups)
-        self._file.write(b"".join(_line(group) for group in new))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        append(self._file, map(_line, new))
         self.done |= {group.index for group in new}
 
     def skip(self, what: str, reason: str) -> None:
@@ -138,11 +135,11 @@ def score_again(
     """
     for file in rollout_files(path):
         with file.open("rb") as old:
-            _lock(old, file)
+            lock(old, file)
             record = _read_record(file.with_suffix(".json"))
             _write_scoring(file, record, None)
             with replacing(file) as new:
-                for index, line in enumerate(_whole_lines(old)):
+                for index, line in enumerate(whole_lines(old)):
                     group = read_group(line, file, index)
                     if isinstance(group, RolloutGroup):
                         group = score(group)
@@ -204,33 +201,14 @@ def _recover(file: BinaryIO, path: Path) -> set[int]:
     Raises:
         InputError: a line that is no group.
     """
-    file.seek(0)
-    done, end = set(), 0
-    for number, line in enumerate(_whole_lines(file)):
+    done = set()
+    for number, line in enumerate(recover(file)):
         group = read_group(line, path, number)
         if not isinstance(group, RolloutGroup):
             raise InputError(f"{group}; take the line out, and its question is sampled again")
         done.add(group.index)
-        end += len(line)
-    file.truncate(end)
     return done
-
-
-def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
-    return (line for line in file if line.endswith(b"\n"))
 
 
 def _line(group: RolloutGroup) -> bytes:
     return group.model_dump_json().encode("utf-8") + b"\n"
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    """Keep other processes from writing a file until it is closed.
-
-    Raises:
-        InputError: another one does.
-    """
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputError(f"{path}: is being written by another process; wait for it or stop it") from None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +9,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from finesight.data.appending import append, lock, recover
 from finesight.errors import InputError
 
 R = TypeVar("R", bound=BaseModel)
@@ -29,7 +28,7 @@ class Journal(Generic[R]):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a+b")
         try:
-            self._lock()
+            lock(self._file, path)
             self.records = self._recover()
         except BaseException:
             self._file.close()
@@ -38,25 +37,12 @@ class Journal(Generic[R]):
     def append(self, new: Iterable[R]) -> None:
         """Add records; when this returns they are on the disk."""
         records = list(new)
-        self._file.write(b"".join(record.model_dump_json().encode() + b"\n" for record in records))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        append(self._file, (record.model_dump_json().encode() + b"\n" for record in records))
         self.records += records
 
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{self._path}: is being written by another process; wait for it or stop it"
-            ) from None
-
     def _recover(self) -> list[R]:
-        self._file.seek(0)
-        records, end = [], 0
-        for number, line in enumerate(self._file, 1):
-            if not line.endswith(b"\n"):
-                break
+        records = []
+        for number, line in enumerate(recover(self._file), 1):
             try:
                 records.append(self._kind.model_validate_json(line))
             except ValidationError as error:
@@ -64,8 +50,6 @@ class Journal(Generic[R]):
                 raise InputError(
                     f"{self._path}: line {number} is no record ({told}); delete the file and run it again"
                 ) from error
-            end += len(line)
-        self._file.truncate(end)
         return records
 
     def __enter__(self) -> Journal[R]:
