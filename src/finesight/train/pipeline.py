@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from finesight.data.atomic import write_text
 from finesight.data.folder import IMAGES, SAMPLES
@@ -36,6 +34,7 @@ from finesight.data.stages import (
     put_aside,
     read_stamp,
 )
+from finesight.train.bars import count_bar
 from finesight.train.exam import SCORES, examine, sources_of
 from finesight.train.grpo import train_grpo
 from finesight.train.pipeline_settings import (
@@ -131,7 +130,7 @@ def merging(config: PipelineConfig) -> Stage:
     out = config.out / MERGED
 
     def work() -> None:
-        with _bars() as watch:
+        with count_bar() as watch:
             report = merge_folder(config.data, out, "merge", caps=config.caps, watch=watch)
         write_text(out / MERGE_REPORT, report.model_dump_json(indent=1) + "\n")
 
@@ -207,7 +206,7 @@ def mining(config: PipelineConfig) -> Stage:
     out, rollouts = config.out / MINED, config.out / ROLLOUTS
 
     def work() -> None:
-        with _bars() as watch:
+        with count_bar() as watch:
             mine_folder(rollouts, out, config.mining, config.data, watch)
 
     return Stage(
@@ -273,14 +272,6 @@ def _model(config: PipelineConfig, model: str | None) -> tuple[Source, ...]:
         return ()
     folder = Path(model)
     return (Source(folder),) if config.out in folder.parents or folder.is_dir() else ()
-
-
-@contextmanager
-def _bars() -> Iterator[Callable[[Iterable[Any], str], Iterable[Any]]]:
-    """Hands on items and counts them on stderr under a title."""
-    columns = SpinnerColumn(), TextColumn("{task.description} {task.completed}"), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        yield lambda items, title: bar.track(items, description=title, total=None)
 
 
 def _share_features(out: Path, run: Path) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -15,6 +13,7 @@ from finesight.errors import InputError
 from finesight.model.protocol import Sampler
 from finesight.model.samplers import load_sampler
 from finesight.scoring.rewards import load_rewards, score_group
+from finesight.train.bars import groups_bar
 from finesight.train.ranks import Ranks
 from finesight.train.roll_folder import RolloutConfig, roll_folder
 from finesight.train.settings import Precision
@@ -35,13 +34,7 @@ def roll_out(
     def load() -> Sampler:
         return load_sampler(model, config.rows, str(ranks.device), precision == "bf16")
 
-    def watch(batches: Iterable[Any], total: int) -> Iterator[Any]:
-        with Progress(console=console) as bar:
-            task = bar.add_task("groups", total=total)
-            for batch in batches:
-                yield batch
-                bar.advance(task, len(batch))
-
+    watch = partial(groups_bar, console=console)
     groups = 0
     with ranks.apart():
         for number in range(ranks.index, shards, ranks.count):

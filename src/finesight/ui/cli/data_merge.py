@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
     from rich.table import Table
 
     from finesight.data.merge.folder import MergeReport
@@ -65,12 +64,11 @@ def merge_(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
 ) -> None:
     """Put the questions of a picture together; say what an epoch costs separate, merged and as a tree."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from finesight.data.merge.folder import Counting, merge_folder
     from finesight.data.merge.merging import Caps
     from finesight.data.merge.tokens import estimate_tokens
+    from finesight.train.bars import count_bar
     from finesight.train.estimate import find_size, flops
 
     size = find_size(model)
@@ -80,9 +78,8 @@ def merge_(
         unknown_picture=image_tokens,
     )
     caps = Caps(questions=max_questions, tokens=max_tokens)
-    columns = SpinnerColumn(), TextColumn("{task.description} {task.completed}"), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        report = merge_folder(data, out, mode.value, counting, caps, _watcher(bar))
+    with count_bar() as watch:
+        report = merge_folder(data, out, mode.value, counting, caps, watch)
     _complain("skipped", report.skipped)
     _complain("size unknown", report.unmeasured)
     costs = {layout: flops(size, work) for layout, work in report.workloads.items()}
@@ -122,13 +119,6 @@ def _image_counter(data: Path) -> Callable[[int, int], int] | None:
         return fitted_width * fitted_height // CELL_PX**2
 
     return tokens
-
-
-def _watcher(bar: Progress) -> Callable[[Iterable[Any], str], Iterator[Any]]:
-    def watch(items: Iterable[Any], title: str) -> Iterator[Any]:
-        return bar.track(items, description=title, total=None)  # type: ignore[return-value]
-
-    return watch
 
 
 def _record(report: MergeReport, costs: dict[Layout, Flops], assumed: list[str]) -> dict[str, Any]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from finesight.data.mine.settings import MiningSettings
 
 PICTURE = "mining.png"
@@ -42,16 +39,15 @@ def mine_(
 ) -> None:
     """Choose from scored rollouts the questions worth training GRPO on; say what became of all others."""
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from finesight.data.atomic import write_bytes
     from finesight.data.mine.folder import mine_folder
+    from finesight.train.bars import count_bar
     from finesight.ui.mining import mining_block
     from finesight.ui.mining_plot import draw_mining
 
-    columns = SpinnerColumn(), TextColumn("{task.description} {task.completed}"), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        report, done = mine_folder(rollouts, out, _settings(settings), data, _watcher(bar))
+    with count_bar() as watch:
+        report, done = mine_folder(rollouts, out, _settings(settings), data, watch)
     if done or not (out / PICTURE).is_file():
         write_bytes(out / PICTURE, draw_mining(report))
     for skipped in report.skipped[:SHOWN]:
@@ -77,10 +73,3 @@ def _settings(given: list[str] | None) -> MiningSettings:
     if arguments and "=" not in arguments[0]:
         return load_config(MiningSettings, Path(arguments[0]), arguments[1:])
     return load_config(MiningSettings, None, arguments)
-
-
-def _watcher(bar: Progress) -> Any:
-    def watch(items: Iterable[Any], title: str) -> Iterator[Any]:
-        return bar.track(items, description=title, total=None)  # type: ignore[return-value]
-
-    return watch

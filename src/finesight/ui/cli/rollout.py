@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,6 +67,7 @@ def sample(
     from finesight.data.readers import read_rollouts
     from finesight.model.diagnose import default_model
     from finesight.model.samplers import load_sampler
+    from finesight.train.bars import groups_bar
     from finesight.train.roll_folder import roll_folder
 
     where = model or default_model()
@@ -88,7 +88,7 @@ def sample(
         config,
         lambda answered: load_sampler(where, rows, device, bf16, answered),
         _shard(shard),
-        _bar,
+        groups_bar,
     )
     for what, reason in list(done.skipped.items())[:SHOWN]:
         print(f"skipped: {what}: {reason}", file=sys.stderr)
@@ -110,23 +110,13 @@ def score(
     from finesight.data.readers import Reading
     from finesight.data.rollouts import Scoring, score_again
     from finesight.scoring.rewards import load_rewards, score_group
+    from finesight.train.bars import groups_bar
 
     settings = _reward_settings(reward_weights)
     named = _named(rewards)
     scored = partial(score_group, settings=settings, own=load_rewards(named))
     again = score_again(out, scored, Scoring(settings=settings.model_dump(), own=named))
-    _show(Reading(chain.from_iterable(_bar(([group] for group in again), None))), {}, as_json)
-
-
-def _bar(batches: Iterable[list[Any]], total: int | None) -> Iterator[Any]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("groups", total=total)
-        for batch in batches:
-            yield batch
-            bar.advance(task, len(batch))
+    _show(Reading(chain.from_iterable(groups_bar(([group] for group in again), None))), {}, as_json)
 
 
 def _show(reading: Reading[RolloutGroup], counts: dict[str, int], as_json: bool) -> None:
