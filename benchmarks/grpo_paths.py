@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from contenders.seeds import table
 from rich.console import Console
-from rich.table import Table
 
 from finesight.data.folder import SAMPLES, link_images
 from finesight.data.readers.samples import COMBINED, read_samples, write_samples
@@ -69,6 +69,8 @@ def main() -> None:
     every = paths(arguments) | (ablations(arguments) if arguments.ablations else {})
     names = arguments.only or list(every)
     results = {name: [measure(arguments, every, name, seed) for seed in arguments.seeds] for name in names}
+    for name, found in results.items():
+        results[name] = [f | gained(arguments, name, s) for f, s in zip(found, arguments.seeds, strict=True)]
     Console(stderr=True, width=180).print(table(results))
     if arguments.json:
         print(json.dumps(results))
@@ -155,7 +157,7 @@ def measure(
         run_pipeline(config, tell=lambda stage, seen: None)
         spent = time.process_time() - began
         examine(model(config), arguments.bench, config.out / "exam", rows=128, answer_tokens=256)
-        figures = score(arguments, name, seed, config)
+        figures = score(config)
         kept.write_text(json.dumps(figures | {"cpu_minutes": spent / 60}))
     found: dict[str, float | None] = json.loads(kept.read_text())
     return found
@@ -214,40 +216,24 @@ def model(config: PipelineConfig) -> str:
     return str(config.out / (GRPO if "grpo" in config.stages else SFT) / MODEL)
 
 
-def score(
-    arguments: argparse.Namespace, name: str, seed: int, config: PipelineConfig
-) -> dict[str, float | None]:
-    """The official indicators, the strict sum, what descriptions found, and what is gained on SFT for longer."""
-    out = config.out / "exam"
-    scores = read_scores(out)
+def score(config: PipelineConfig) -> dict[str, float | None]:
+    """The official indicators, the strict sum, and what descriptions found."""
+    scores = read_scores(config.out / "exam")
     figures: dict[str, float | None] = {n: scores.official[n] for n in (*INDICATORS, "final", "unparsed")}
     figures["final, strict"] = scores.strict["final"]
     figures |= {n: getattr(scores.descriptions, n) for n in FOUND}
     if "grpo" in config.stages:
         rows = [row for row in read_metrics(config.out / GRPO) if "entropy" in row]
         figures["entropy at the end"] = statistics.mean(row["entropy"] for row in rows[-10:])
-    rival = folder(arguments, RIVAL, seed) / "exam"
-    if name != RIVAL and rival.is_dir():
-        figures[f"gained on {RIVAL}"] = compare(rival, out, arguments.bench)["final"].value
     return figures
 
 
-def table(results: dict[str, list[dict[str, float | None]]]) -> Table:
-    """Mean and standard deviation over the seeds, a column an arm."""
-    shown = Table("figure", *results)
-    for name in dict.fromkeys(n for figures in results.values() for one in figures for n in one):
-        shown.add_row(
-            name.replace("_", " "), *(_told([one.get(name) for one in found]) for found in results.values())
-        )
-    return shown
-
-
-def _told(values: list[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return ""
-    spread = f" ± {statistics.stdev(known):.3f}" if len(known) > 1 else ""
-    return f"{statistics.mean(known):.3f}{spread}"
+def gained(arguments: argparse.Namespace, name: str, seed: int) -> dict[str, float]:
+    """What an arm has over SFT for longer, on the same pictures; nothing where that was not run."""
+    rival, ours = (folder(arguments, arm, seed) / "exam" for arm in (RIVAL, name))
+    if name == RIVAL or not rival.is_dir():
+        return {}
+    return {f"gained on {RIVAL}": compare(rival, ours, arguments.bench)["final"].value}
 
 
 if __name__ == "__main__":

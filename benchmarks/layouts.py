@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import time
 from pathlib import Path
 
+from contenders.seeds import table
 from rich.console import Console
-from rich.table import Table
 
 from finesight.data.bench import QUESTIONS, read_questions
 from finesight.data.descriptions import read_descriptions
@@ -149,19 +148,6 @@ def score(bench: Path, run: Path, model: Path) -> dict[str, float]:
     found = score_descriptions(*read_descriptions(run / "predictions", bench))
     figures = {name: official[name] for name in (*INDICATORS, "final", "unparsed")}
     return figures | {name: getattr(found, name) or 0.0 for name in FOUND}
-
-
-def table(results: dict[str, list[dict[str, float]]]) -> Table:
-    """Mean and standard deviation over the seeds, a column a layout."""
-    shown = Table("figure", *LAYOUTS)
-    for name in results[LAYOUTS[0]][0]:
-        cells = []
-        for layout in LAYOUTS:
-            values = [figures[name] for figures in results[layout]]
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            cells.append(f"{statistics.mean(values):.3f} ± {spread:.3f}")
-        shown.add_row(name.replace("_", " "), *cells)
-    return shown
 
 
 if __name__ == "__main__":

@@ -43,11 +43,7 @@ class Ready(NamedTuple):
 
 def train_ours(job: Job, track: Track) -> None:
     """Train a contender of the job's name step by step."""
-    model = load_model(job.model)
-    model.family.tower.requires_grad_(False)
-    model.family.train()
-    trained = [p for p in model.family.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=job.learning_rate, weight_decay=0.0, fused=True)
+    model, optimizer = ready_to_train(job)
     groups = make_groups(job.contender.removesuffix(KEPT), list(read_folder(job.data)), job.data)
     batches = [groups[i : i + job.batch] for i in range(0, len(groups), job.batch)]
     answer_tokens = sum(_answer_tokens(model, g) for g in groups)
@@ -67,6 +63,15 @@ def train_ours(job: Job, track: Track) -> None:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         track.finish(total, norms)
+
+
+def ready_to_train(job: Job) -> tuple[LoadedModel, torch.optim.Optimizer]:
+    """The model of a job with its vision tower frozen, and the optimiser of the rest."""
+    model = load_model(job.model)
+    model.family.tower.requires_grad_(False)
+    model.family.train()
+    trained = [p for p in model.family.parameters() if p.requires_grad]
+    return model, torch.optim.AdamW(trained, lr=job.learning_rate, weight_decay=0.0, fused=True)
 
 
 def losses(model: LoadedModel, features: Sequence[ImageFeatures], branches: Sequence[list[Branch]]) -> Tensor:

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from contenders.answers import Group, endless, read_answers, reward
 from contenders.lane import Job, Track
-from contenders.ours import KEPT
+from contenders.ours import KEPT, ready_to_train
 from finesight.data.images import load_picture
 from finesight.model.family import Visual
 from finesight.model.generate import TreeGenerator
-from finesight.model.load import LoadedModel, load_model
+from finesight.model.load import LoadedModel
 from finesight.model.protocol import Request
 from finesight.model.tree import Branch, Tree, lay_out
 from finesight.schema.rollout import Sampling
@@ -53,11 +53,7 @@ class Planting(NamedTuple):
 
 def train_ours(job: Job, track: Track) -> None:
     """Sample and update as the contender of the job's name, step by step."""
-    model = load_model(job.model)
-    model.family.tower.requires_grad_(False)
-    model.family.train()
-    trained = [p for p in model.family.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=job.learning_rate, weight_decay=0.0, fused=True)
+    model, optimizer = ready_to_train(job)
     groups, longest = read_answers(job.data)
     kept = _features(model, groups) if job.contender.endswith(KEPT) else None
     plantings = make_plantings(job.contender.removesuffix(KEPT), groups)
