@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -143,24 +141,9 @@ def test_time_and_work_count_to_the_innermost_part(
     assert step.whole == (100, 200)
 
 
-def race(contenders: str) -> dict[str, Any]:
-    """The object that the benchmark prints on its last line."""
-    program = [sys.executable, str(ROOT / "benchmarks" / "grpo_tree.py"), *SMALL.split(), "--json"]
-    ran = subprocess.run(
-        [*program, "--contenders", contenders],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-    )
-    assert ran.returncode == 0, ran.stderr
-    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    return found
-
-
 @pytest.mark.slow
-def test_the_last_line_tells_all_of_it() -> None:
-    report = race("rows,tree")
+def test_the_last_line_tells_all_of_it(run_benchmark) -> None:
+    report = run_benchmark("grpo_tree.py", *SMALL.split(), "--contenders", "rows,tree")
     assert report["loss_difference"] < 1e-5
     assert report["gradient_difference"] < 1e-5
     assert report["speedup_vs_rows"] > 0
@@ -172,8 +155,8 @@ def test_the_last_line_tells_all_of_it() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not HAS_TRL, reason="TRL is the opponent: pip install 'finesight[oracle]'")
-def test_trl_is_the_same_work_too() -> None:
-    report = race("trl,tree")
+def test_trl_is_the_same_work_too(run_benchmark) -> None:
+    report = run_benchmark("grpo_tree.py", *SMALL.split(), "--contenders", "trl,tree")
     assert report["loss_difference"] < 1e-5
     assert report["gradient_difference"] < 1e-5
     assert report["contenders"]["trl"]["pictures_encoded"] == {"rollout": 3, "update": 3}

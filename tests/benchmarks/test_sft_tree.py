@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,23 +29,8 @@ SMALL = [
 ]
 
 
-def race(contenders: str) -> dict[str, Any]:
-    """The object that the benchmark prints on its last line."""
-    program = [sys.executable, str(ROOT / "benchmarks" / "sft_tree.py"), *SMALL, "--json"]
-    ran = subprocess.run(
-        [*program, "--contenders", contenders],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-    )
-    assert ran.returncode == 0, ran.stderr
-    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    return found
-
-
-def test_rows_and_trees_are_the_same_work_and_the_tree_is_less_of_it():
-    report = race("rows,merge,tree")
+def test_rows_and_trees_are_the_same_work_and_the_tree_is_less_of_it(run_benchmark):
+    report = run_benchmark("sft_tree.py", *SMALL, "--contenders", "rows,merge,tree")
     assert report["loss_difference"] < 1e-5
     assert report["gradient_difference"] < 1e-5
     rows, merge, tree = (report["contenders"][name] for name in ("rows", "merge", "tree"))
@@ -65,8 +47,8 @@ def test_rows_and_trees_are_the_same_work_and_the_tree_is_less_of_it():
 
 
 @pytest.mark.skipif(not HAS_TRL, reason="TRL is the opponent: pip install 'finesight[oracle]'")
-def test_trl_is_the_same_work_too():
-    report = race("trl,tree")
+def test_trl_is_the_same_work_too(run_benchmark):
+    report = run_benchmark("sft_tree.py", *SMALL, "--contenders", "trl,tree")
     assert report["loss_difference"] < 1e-5
     assert report["gradient_difference"] < 1e-5
     assert report["contenders"]["trl"]["pictures_encoded"] == 2
