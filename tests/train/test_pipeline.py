@@ -387,7 +387,10 @@ def test_a_pipeline_that_is_killed_in_every_stage_ends_in_the_same_models_and_sc
 def test_half_an_hour_of_kills_at_random_moments_ends_in_the_same_models_and_scores(
     make, toy_folder, tmp_path
 ):
-    """A quarter of an hour of work if left alone; killed every twenty seconds on average, whatever it is at."""
+    """A quarter of an hour of work if left alone; killed every twenty seconds on average, whatever it is at.
+
+    Both run at once, on a core each, so that half an hour of kills takes half an hour.
+    """
     longer = {
         # At a usual rate it would know its few answers by heart, and there would be nothing to mine.
         "sft": {"steps": 12000, "checkpoint_every": 100, "learning_rate": 1e-6},
@@ -396,7 +399,7 @@ def test_half_an_hour_of_kills_at_random_moments_ends_in_the_same_models_and_sco
     alone, killed = (make(tmp_path / name, **longer) for name in ("alone", "killed"))
     for config in (alone, killed):
         config.out.mkdir()
-    assert launch(alone, toy_folder).wait() == 0
+    undisturbed = launch(alone, toy_folder)
     moments, kills, began = random.Random(0), 0, time.monotonic()
     while (process := launch(killed, toy_folder)) and time.monotonic() < began + 1800:
         try:
@@ -409,6 +412,7 @@ def test_half_an_hour_of_kills_at_random_moments_ends_in_the_same_models_and_sco
     assert process.wait() == 0
     print(f"killed {kills} times in {(time.monotonic() - began) / 60:.0f} minutes")
     assert kills >= 10
+    assert undisturbed.wait() == 0
     for name, model in contenders(killed).items():
         assert same(weights(model), weights(contenders(alone)[name])), name
         mine, theirs = (read_scores(c.out / "eval" / name) for c in (killed, alone))
