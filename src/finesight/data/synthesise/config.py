@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Balance = Literal["published", "uniform"]
+Variety = Literal["plain", "wide"]
 
 
 class SynthesisConfig(BaseModel):
@@ -15,7 +16,9 @@ class SynthesisConfig(BaseModel):
     count: images to make. seed: of the whole set. size: long side of every image in pixels.
     workers: processes; the bytes do not depend on it. balance: `published` draws types as often as the
     published table, `uniform` equally often. clean_share: share of images left without distortion.
-    max_boxes: most distortions planned for one image.
+    max_boxes: most distortions planned for one image. variety: `plain` makes each type in one published way, of
+    spotless pictures of one size; `wide` in every way of ways.py, of pictures half as large to as large as `size`
+    that may have been compressed, softened or grained a little before, as photographs on the web have.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -27,3 +30,4 @@ class SynthesisConfig(BaseModel):
     balance: Balance = "published"
     clean_share: float = Field(default=0.08, ge=0, le=1)
     max_boxes: int = Field(default=11, ge=1, le=11)
+    variety: Variety = "plain"

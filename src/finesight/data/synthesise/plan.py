@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finesight.data.synthesise.config import Balance, SynthesisConfig
+from finesight.data.synthesise.config import Balance, SynthesisConfig, Variety
 from finesight.data.synthesise.published import (
     AREA_RANGE,
     AREA_SIGMA,
@@ -16,6 +16,7 @@ from finesight.data.synthesise.published import (
     FREQUENCIES,
 )
 from finesight.data.synthesise.region import SHAPES, Shape
+from finesight.data.synthesise.ways import WAYS, Way
 from finesight.schema.taxonomy import DistortionType as T
 from finesight.schema.taxonomy import Severity
 from finesight.text.place import GLOBAL_AREA
@@ -69,12 +70,13 @@ _LIGHT = frozenset({T.OVEREXPOSURE, T.UNDEREXPOSURE})
 
 @dataclass(frozen=True)
 class Wish:
-    """One distortion to plant. area: share of the image, 1 for all of it."""
+    """One distortion to plant. area: share of the image, 1 for all of it. way: how; None for the plain way."""
 
     type: T
     severity: Severity
     area: float
     shape: Shape
+    way: Way | None = None
 
     @property
     def is_global(self) -> bool:
@@ -91,11 +93,14 @@ def draw_number(rng: np.random.Generator, config: SynthesisConfig) -> int:
     return min(n + int(rng.random() < n * _UNSEEN), config.max_boxes)
 
 
-def draw_wish(rng: np.random.Generator, balance: Balance) -> Wish:
+def draw_wish(rng: np.random.Generator, balance: Balance, variety: Variety = "plain") -> Wish:
     """One distortion of the mixture."""
     rows, odds = _mixture(balance)
     kind, is_global = rows[rng.choice(len(rows), p=odds)]
-    return _draw_global(kind, rng) if is_global else _draw_local(kind, rng)
+    wish = _draw_global(kind, rng) if is_global else _draw_local(kind, rng)
+    if variety == "plain" or kind not in WAYS:
+        return wish
+    return replace(wish, way=WAYS[kind][int(rng.integers(len(WAYS[kind])))])
 
 
 @cache

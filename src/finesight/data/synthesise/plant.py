@@ -52,7 +52,7 @@ def _claim_number(
     """Places for that many distortions of the mixture, as far as they fit."""
     claimed: list[Placement] = []
     for _ in range(_ROUNDS):
-        wishes = [draw_wish(rng, config.balance) for _ in range(number - len(claimed))]
+        wishes = [draw_wish(rng, config.balance, config.variety) for _ in range(number - len(claimed))]
         claimed = claim(wishes, scene, (rgb.shape[1], rgb.shape[0]), rng, claimed)
     return claimed
 
@@ -109,8 +109,8 @@ def _apply_somewhere(
 def _apply(image: Rgb, wish: Wish, region: Region, rng: np.random.Generator) -> Region | None:
     """Distort the image in place; the affected part of the region, or None and no change if unseen."""
     distorter, diagonal = DISTORTIONS[wish.type], hypot(*image.shape[:2])
-    before = image[region.window]
-    after = blend(before, distorter.apply(before, wish.severity, rng, diagonal), region.mask)
+    before, make = image[region.window], wish.way or distorter.apply
+    after = blend(before, make(before, wish.severity, rng, diagonal), region.mask)
     inner = Region(*region.bounds()) if wish.is_global else changed_part(before, after, region)
     if inner is None:
         return None

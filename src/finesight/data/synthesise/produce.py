@@ -25,7 +25,7 @@ from finesight.data.synthesise.contact import contact_sheet
 from finesight.data.synthesise.journal import Journal
 from finesight.data.synthesise.plant import distort
 from finesight.data.synthesise.region import Rgb
-from finesight.data.synthesise.sources import cut, load_photograph
+from finesight.data.synthesise.sources import cut, draw_size, imperfect, load_photograph
 from finesight.data.synthesise.statistics import Statistics, gather
 from finesight.errors import InputError
 from finesight.schema.annotation import Annotation
@@ -203,9 +203,15 @@ def _make(batch: _Batch) -> _Made:
 
 def _make_one(photograph: Rgb, index: int, batch: _Batch) -> Annotation:
     rng = np.random.default_rng(np.random.SeedSequence([batch.config.seed, index]))
-    image, annotation = distort(cut(photograph, batch.config.size, rng), rng, batch.config)
+    image, annotation = distort(_clean(photograph, batch.config, rng), rng, batch.config)
     write_bytes(batch.images / _name(index), _encode(image))
     return annotation.model_copy(update={"image": _name(index), "source": batch.source})
+
+
+def _clean(photograph: Rgb, config: SynthesisConfig, rng: np.random.Generator) -> Rgb:
+    if config.variety == "plain":
+        return cut(photograph, config.size, rng)
+    return imperfect(cut(photograph, draw_size(config.size, rng), rng), rng)
 
 
 def _name(index: int) -> str:

@@ -14,6 +14,7 @@ from finesight.data.synthesise.region import Rgb
 from finesight.errors import InputError
 
 _KEPT = 4  # a photograph is kept at most this many times larger than the pictures cut from it
+_LEAST_SIZE = 96
 _ASPECTS = (1.0, 4 / 3, 3 / 2, 16 / 9)
 _LEAST_SHRINKING = (
     1.3  # crops are taken this much larger where the photograph allows: shrinking keeps them crisp
@@ -73,6 +74,26 @@ def cut(photograph: Rgb, size: int, rng: np.random.Generator) -> Rgb:
         part = cv2.resize(even, (w // 2, h // 2), interpolation=cv2.INTER_AREA)
     part = cv2.resize(part, (out_w, out_h), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(part[:, ::-1]) if rng.random() < 0.5 else part
+
+
+def draw_size(size: int, rng: np.random.Generator) -> int:
+    """A long side from half of `size` to all of it, every factor as likely."""
+    return max(_LEAST_SIZE, round(size * float(np.exp(rng.uniform(np.log(0.5), 0)))))
+
+
+def imperfect(rgb: Rgb, rng: np.random.Generator) -> Rgb:
+    """A clean picture as the web has them: softened, grained or compressed a little, less than anybody minds."""
+    softened, grained, compressed = rng.random(3) < (0.25, 0.25, 0.5)
+    if softened:
+        rgb = cv2.GaussianBlur(rgb, (0, 0), float(rng.uniform(0.3, 0.7)))
+    if grained:
+        grain = rng.standard_normal(rgb.shape, dtype=np.float32) * np.float32(rng.uniform(0.5, 2.5))
+        rgb = (rgb + grain).round().clip(0, 255).astype(np.uint8)
+    if compressed:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(65, 97))]
+        ok, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)
+        rgb = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)) if ok else rgb
+    return rgb
 
 
 def _aspects(width: int, height: int, size: int) -> Sequence[tuple[int, int]]:

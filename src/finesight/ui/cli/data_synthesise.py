@@ -20,6 +20,13 @@ class Balance(StrEnum):
     UNIFORM = "uniform"
 
 
+class Variety(StrEnum):
+    """How varied the pictures and their distortions are."""
+
+    PLAIN = "plain"
+    WIDE = "wide"
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     app.command(name="synthesise")(synthesise_)
@@ -35,6 +42,10 @@ def synthesise_(
     balance: Annotated[
         Balance, typer.Option(help="Types as often as published, or all alike.")
     ] = Balance.PUBLISHED,
+    variety: Annotated[
+        Variety,
+        typer.Option(help="Each type made in its one plain way, or in many, of pictures of many sizes."),
+    ] = Variety.PLAIN,
     max_boxes: Annotated[int, typer.Option(min=1, max=11, help="Most distortions of one image.")] = 11,
     recursive: Annotated[bool, typer.Option(help="Take photographs from subfolders too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
@@ -47,7 +58,13 @@ def synthesise_(
     from finesight.data.synthesise.sources import find_photographs
 
     config = SynthesisConfig(
-        count=count, seed=seed, size=size, workers=workers, balance=balance.value, max_boxes=max_boxes
+        count=count,
+        seed=seed,
+        size=size,
+        workers=workers,
+        balance=balance.value,
+        variety=variety.value,
+        max_boxes=max_boxes,
     )
     photographs = find_photographs(photos, recursive)
     columns = TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
