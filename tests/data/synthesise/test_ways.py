@@ -16,7 +16,9 @@ from finesight.schema.taxonomy import Severity
 
 DRAWS = 5
 EVERY = [
-    pytest.param(kind, way, id=f"{kind.value}: {way.__name__}") for kind in WAYS for way in set(WAYS[kind])
+    pytest.param(kind, way, id=f"{kind.value}: {way.__name__}")
+    for kind in WAYS
+    for way in dict.fromkeys(WAYS[kind])
 ]
 
 
