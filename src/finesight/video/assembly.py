@@ -1,0 +1,129 @@
+"""Chunks to one file: the new video with all else of the source: sound, subtitles, chapters, attachments, metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from finesight.errors import InputError
+from finesight.schema.video import Video
+from finesight.video.ffmpeg import Runner
+from finesight.video.making import PART, complaint_of_times
+from finesight.video.opening import load_av, open_video
+from finesight.video.pace import Pace, shown
+
+_CONTAINER_UNITS = 1_000_000
+_MICRO = 1_000_000
+
+
+class Stream(NamedTuple):
+    """A stream of the source. kind: video, audio, subtitle, attachment or data; disposition: as ffmpeg names it."""
+
+    index: int
+    kind: str
+    disposition: str = "0"
+
+
+class Layout(NamedTuple):
+    """What of a source goes beside the new video.
+
+    video: the number of the stream that is replaced. start: seconds at which the container begins.
+    """
+
+    streams: tuple[Stream, ...]
+    video: int
+    start: float
+    chapters: int
+
+
+def layout_of(source: Path) -> Layout:
+    """The streams of a file.
+
+    Raises:
+        VideoError: it is no video.
+    """
+    flags = load_av().stream.Disposition
+    with open_video(source) as (container, video):
+        found = []
+        for stream in container.streams:
+            named = [flag.name for flag in flags if flag.value and flag in stream.disposition]
+            found.append(Stream(stream.index, str(stream.type), "+".join(named) or "0"))
+        start = (container.start_time or 0) / _CONTAINER_UNITS
+        return Layout(tuple(found), video.index, start, len(container.chapters()))
+
+
+def output_name(video: Video) -> str:
+    """The name of the output: in the source's container where that takes H.264 and H.265, else in Matroska."""
+    if "mp4" in video.container:
+        return "video.mov" if video.path.lower().endswith(".mov") else "video.mp4"
+    return "video.mkv"
+
+
+def listing(files: Sequence[str], firsts: Sequence[int], pace: Pace) -> str:
+    """The list of chunks that ffmpeg joins, each with the time until the next one, in whole microseconds.
+
+    Args:
+        files: relative to the list. firsts: number of the first frame of each.
+    """
+    lines = ["ffconcat version 1.0"]
+    begin = pace.tick(0)
+    edges = [round((pace.tick(n) - begin) * pace.unit * _MICRO) for n in (*firsts, len(pace.ticks))]
+    for file, at, behind in zip(files, edges, edges[1:], strict=False):
+        lines += [f"file '{file}'", f"duration {(behind - at) / _MICRO:.6f}"]
+    return "\n".join(lines) + "\n"
+
+
+def joining(
+    listed: str, source: str, output: str, video: Video, layout: Layout, pace: Pace
+) -> tuple[str, ...]:
+    """What ffmpeg is told to join chunks and put the rest of the source beside them; nothing is encoded again."""
+    kept = [stream for stream in layout.streams if stream.kind != "data"]
+    late = pace.seconds(0) - layout.start
+    words = ["-display_rotation:v:0", str(-video.rotation)] if video.rotation else []
+    words += ["-itsoffset", f"{late:.6f}"] if late else []
+    words += ["-f", "concat", "-i", listed, "-i", source]
+    for stream in kept:
+        words += ["-map", "0:v:0" if stream.index == layout.video else f"1:{stream.index}"]
+    words += ["-c", "copy", "-map_metadata", "1", "-map_chapters", "1"]
+    for place, stream in enumerate(kept):
+        words += [f"-map_metadata:s:{place}", f"1:s:{stream.index}"]
+        if stream.kind != "attachment":
+            words += [f"-disposition:{place}", stream.disposition]
+    matroska = output_name(video).endswith(".mkv")
+    if not matroska:
+        words += ["-video_track_timescale", str(pace.denominator), "-movflags", "+faststart"]
+    form = "matroska" if matroska else Path(output_name(video)).suffix[1:]
+    return (*words, "-fflags", "+bitexact", "-f", form, output)
+
+
+def left_out(layout: Layout) -> tuple[str, ...]:
+    """What of the source is not carried over. Chapters of MP4 are a data stream too, and are written anew."""
+    data = sum(stream.kind == "data" for stream in layout.streams) - bool(layout.chapters)
+    return (f"{data} streams of data are not carried over",) if data > 0 else ()
+
+
+def assemble(command: Sequence[str], part: Path, layout: Layout, pace: Pace, runner: Runner) -> None:
+    """Run what `joining` says, and check what comes out: frames, their times, and the streams.
+
+    Raises:
+        InputError: it is not as it should be.
+    """
+    ran = runner.run(["-y", *command])
+    if ran.code != 0 or not part.is_file():
+        full = "No space left on device" in ran.said
+        said = ran.said.splitlines()[-1] if ran.said else f"exit code {ran.code}"
+        why = "the disk is full; free some of it and run it again, the chunks stay" if full else said
+        raise InputError(f"{part}: the chunks could not be joined: {why}")
+    came = shown(part).times
+    wrong = f"{len(came)} frames instead of {len(pace.ticks)}" if len(came) != len(pace.ticks) else ""
+    remedy = "this container cannot hold these times; put the source into Matroska first"
+    with open_video(part) as (container, stream):
+        unit = float(stream.time_base)
+        kinds = sorted(str(s.type) for s in container.streams if s.type != "data")
+    wrong = wrong or complaint_of_times(came, pace, 0, max(unit, float(pace.unit)), remedy)
+    wanted = sorted(stream.kind for stream in layout.streams if stream.kind != "data")
+    if kinds != wanted:
+        wrong = wrong or f"it has the streams {', '.join(kinds)} instead of {', '.join(wanted)}"
+    if wrong:
+        raise InputError(f"{part.name.removesuffix(PART)}: does not come out right: {wrong}")
