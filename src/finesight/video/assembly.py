@@ -1,8 +1,9 @@
-"""Chunks to one file: the new video with all else of the source: sound, subtitles, chapters, attachments, metadata."""
+"""Chunks to one file: the new video beside the sound, subtitles, chapters, attachments and metadata of the source."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ _MICRO = 1_000_000
 class Stream(NamedTuple):
     """A stream of the source. kind: video, audio, subtitle, attachment or data; disposition: as ffmpeg names it."""
 
-    index: int
+    number: int
     kind: str
     disposition: str = "0"
 
@@ -69,7 +70,7 @@ def listing(files: Sequence[str], firsts: Sequence[int], pace: Pace) -> str:
     lines = ["ffconcat version 1.0"]
     begin = pace.tick(0)
     edges = [round((pace.tick(n) - begin) * pace.unit * _MICRO) for n in (*firsts, len(pace.ticks))]
-    for file, at, behind in zip(files, edges, edges[1:], strict=False):
+    for file, (at, behind) in zip(files, pairwise(edges), strict=True):
         lines += [f"file '{file}'", f"duration {(behind - at) / _MICRO:.6f}"]
     return "\n".join(lines) + "\n"
 
@@ -84,10 +85,10 @@ def joining(
     words += ["-itsoffset", f"{late:.6f}"] if late else []
     words += ["-f", "concat", "-i", listed, "-i", source]
     for stream in kept:
-        words += ["-map", "0:v:0" if stream.index == layout.video else f"1:{stream.index}"]
+        words += ["-map", "0:v:0" if stream.number == layout.video else f"1:{stream.number}"]
     words += ["-c", "copy", "-map_metadata", "1", "-map_chapters", "1"]
     for place, stream in enumerate(kept):
-        words += [f"-map_metadata:s:{place}", f"1:s:{stream.index}"]
+        words += [f"-map_metadata:s:{place}", f"1:s:{stream.number}"]
         if stream.kind != "attachment":
             words += [f"-disposition:{place}", stream.disposition]
     matroska = output_name(video).endswith(".mkv")

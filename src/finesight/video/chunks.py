@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from math import ceil
 from typing import NamedTuple
 
@@ -100,7 +101,7 @@ def _parts(shot: Shot, pace: Pace, longest: float) -> Iterator[Span]:
     seconds = pace.seconds(end) - pace.seconds(shot.first_frame)
     count = min(shot.frames, max(1, ceil(seconds / longest)))
     edges = [shot.first_frame + shot.frames * n // count for n in range(count + 1)]
-    for first, behind in zip(edges, edges[1:], strict=False):
+    for first, behind in pairwise(edges):
         yield Span(shot.index, first, behind - first)
 
 
@@ -152,6 +153,6 @@ def key_of(command: Sequence[str], mark: str, version: str) -> str:
 
 
 def with_files(command: Sequence[str], **files: str) -> tuple[str, ...]:
-    """A command with its files: source="in.mp4", chunk="out.mp4"."""
-    named = {f"{{{name}}}": path for name, path in files.items()}
+    """A command with its files, source="in.mp4", chunk="out.mp4"; a colon in a name is part of it."""
+    named = {f"{{{name}}}": f"file:{path}" for name, path in files.items()}
     return tuple(named.get(word, word) for word in command)

@@ -8,8 +8,34 @@ from finesight.schema.video import Video
 from finesight.video.settings import ProcessSettings
 
 _RGB = ("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8")
-_FULL_CHROMA = ("444", "yuv440", "yuvj440", "p410", "p412", "p416", "vuya", "ayuv", "vuyx", "xv3", "xv4", "xyz")
-_HALF_CHROMA = ("422", "yuv411", "yuvj411", "nv16", "p210", "p212", "p216", "yuyv", "uyvy", "yvyu", "y210", "y212")
+_FULL_CHROMA = (
+    "444",
+    "yuv440",
+    "yuvj440",
+    "p410",
+    "p412",
+    "p416",
+    "vuya",
+    "ayuv",
+    "vuyx",
+    "xv3",
+    "xv4",
+    "xyz",
+)
+_HALF_CHROMA = (
+    "422",
+    "yuv411",
+    "yuvj411",
+    "nv16",
+    "p210",
+    "p212",
+    "p216",
+    "yuyv",
+    "uyvy",
+    "yvyu",
+    "y210",
+    "y212",
+)
 _ALPHA = ("yuva", "gbra", "rgba", "bgra", "argb", "abgr", "ya8", "ya16", "vuya", "ayuv", "pal8")
 
 

@@ -73,9 +73,12 @@ class Ffmpeg:
 
     def follow(self, arguments: Sequence[str], hear: Callable[[int], object]) -> Ran:
         command = [str(self.path), *QUIET, *_PROGRESS, *arguments]
-        with tempfile.TemporaryFile() as errors, subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
-        ) as process:
+        with (
+            tempfile.TemporaryFile() as errors,
+            subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+            ) as process,
+        ):
             assert process.stdout is not None
             try:
                 for line in process.stdout:

@@ -28,7 +28,7 @@ Watch = Callable[[float, float], object]
 
 
 class Order(NamedTuple):
-    """A chunk that is wanted. commands: with SOURCE and CHUNK for files; the later ones for when one fails to seek."""
+    """A chunk that is wanted. commands: with SOURCE and CHUNK for files; the later ones if one fails."""
 
     key: str
     chunk: Chunk
@@ -59,7 +59,9 @@ class Workshop:
         noted = {made.key: made for made in self._journal.records}
         return {key: made for key, made in noted.items() if self._sound(made)}
 
-    def make(self, orders: Sequence[Order], jobs: int, watch: Watch = lambda done, of: None) -> dict[str, Made]:
+    def make(
+        self, orders: Sequence[Order], jobs: int, watch: Watch = lambda done, of: None
+    ) -> dict[str, Made]:
         """All chunks that are ordered, by key; those that are there are not made again. The longest are begun first.
 
         Raises:
@@ -151,9 +153,7 @@ def _complaint(chunk: Chunk, ran: Ran, part: Path, pace: Pace) -> str:
     return complaint_of_times(came, pace, chunk.first, float(pace.unit) / 2, remedy)
 
 
-def complaint_of_times(
-    came: Sequence[float], pace: Pace, first: int, tolerance: float, remedy: str
-) -> str:
+def complaint_of_times(came: Sequence[float], pace: Pace, first: int, tolerance: float, remedy: str) -> str:
     """Where frames are not shown when those of the source are, from the frame `first` on; "" where all are."""
     begin = pace.seconds(first)
     for number, time_ in enumerate(came, first):
