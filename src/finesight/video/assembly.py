@@ -80,10 +80,13 @@ def joining(
 ) -> tuple[str, ...]:
     """What ffmpeg is told to join chunks and put the rest of the source beside them; nothing is encoded again."""
     kept = [stream for stream in layout.streams if stream.kind != "data"]
-    late = pace.seconds(0) - layout.start
-    words = ["-display_rotation:v:0", str(-video.rotation)] if video.rotation else []
-    words += ["-itsoffset", f"{late:.6f}"] if late else []
-    words += ["-f", "concat", "-i", listed, "-i", source]
+    # Left to itself ffmpeg would let the source begin with the first of the streams that it takes, and lose the
+    # distance of picture and sound.
+    zero = 0.0 if _counts_from_zero(video) else layout.start
+    words = ["-copyts"]
+    words += ["-display_rotation:v:0", str(-video.rotation)] if video.rotation else []
+    words += ["-itsoffset", f"{pace.seconds(0) - zero:.6f}", "-f", "concat", "-i", listed]
+    words += ["-itsoffset", f"{-zero:.6f}", "-i", source]
     for stream in kept:
         words += ["-map", "0:v:0" if stream.number == layout.video else f"1:{stream.number}"]
     words += ["-c", "copy", "-map_metadata", "1", "-map_chapters", "1"]
@@ -96,6 +99,11 @@ def joining(
         words += ["-video_track_timescale", str(pace.denominator), "-movflags", "+faststart"]
     form = "matroska" if matroska else Path(output_name(video)).suffix[1:]
     return (*words, "-fflags", "+bitexact", "-f", form, output)
+
+
+def _counts_from_zero(video: Video) -> bool:
+    """Whether times in this container are those of the film; in MPEG streams they begin anywhere."""
+    return "mp4" in video.container or "matroska" in video.container
 
 
 def left_out(layout: Layout) -> tuple[str, ...]:
