@@ -137,7 +137,7 @@ PlanRun = Callable[..., Path]
 
 @pytest.fixture
 def plan_run(tmp_path: Path) -> PlanRun:
-    """`plan_run(source, [20, 30], [[], [call("hqdn3d")]])`: a run folder with these shots, and these calls for each."""
+    """`plan_run(source, [20, 30], [[], [call("cas")]])`: a run folder with shots of so many frames and calls."""
 
     def made(source: Path, lengths: Sequence[int], calls: Sequence[Sequence[ToolCall]]) -> Path:
         video = probe(source)
