@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import signal
@@ -416,6 +417,12 @@ with Process(begin(run, TOOLS, load_runner(), settings)) as process:
 """
 
 
+def until_it_is_let_go(journal: Path) -> None:
+    """A process that was forked a moment ago dies a little later, and has the file until then."""
+    with journal.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def test_killed_at_any_moment_it_goes_on_to_the_same_file(
     tmp_path, write_video, shot, plan_run, call, ffmpeg
 ):
@@ -428,6 +435,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_file(
     assert child.poll() is None, "it was done before it could be killed"
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+    until_it_is_let_go(journal)
     assert not (run / "processed.json").exists()
     done = journal.read_bytes().count(b"\n")
     (chunks / "left.part").write_bytes(b"half")

@@ -142,7 +142,7 @@ def _needed(work: Work, plan: Plan, orders: Sequence[Order], there: Mapping[str,
     left = sum(order.chunk.frames for order in orders if order.key not in there)
     done = sum(there[order.key].bytes for order in orders if order.key in there)
     rest = video.bytes if len(work.layout.streams) > 1 else 0
-    return 2 * expected_bytes(video, left, crf, enlarged) + done + rest
+    return 2 * expected_bytes(video, left, len(work.pace.ticks), crf, enlarged) + done + rest
 
 
 def _told(work: Work, plan: Plan, orders: Sequence[Order], made: Mapping[str, Made]) -> Processed:
