@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from fractions import Fraction
@@ -465,6 +466,44 @@ def test_a_chunk_that_is_not_as_it_was_noted_is_made_again(three_shots, plan_run
 
 
 # What goes wrong
+
+
+class Astray(Counting):
+    """Seeks to a place that lies behind the frames."""
+
+    def follow(self, arguments: Sequence[str], hear: Any) -> Ran:
+        told = list(arguments)
+        if "-ss" in told:
+            told[told.index("-ss") + 1] = "3.2"
+        return super().follow(told, hear)
+
+
+def test_where_a_seek_goes_astray_the_file_is_decoded_from_its_beginning(
+    tmp_path, write_video, shot, plan_run, ffmpeg
+):
+    options = {"preset": "ultrafast", "crf": "12", "g": "10"}
+    source = write_video(tmp_path / "a.mkv", [*shot(1, 50), *shot(2, 50)], options=options)
+    run = plan_run(source, [50, 50], [[], []])
+    astray = Astray(ffmpeg)
+    made = processed(run, astray, LOSSLESS)
+    assert len(astray.followed) == 3
+    assert "-ss" not in made.shots[1].commands[0]
+    assert np.array_equal(pixels(run / made.output), pixels(source))
+
+
+def test_who_interrupts_does_not_wait_for_what_has_begun(tmp_path, write_video, shot, plan_run, call, ffmpeg):
+    source = write_video(tmp_path / "a.mkv", shot(1, 300, (640, 480)))
+    run = plan_run(source, [300], [[call("nlmeans", window=31, patch=15)]])
+
+    def interrupt(done: float, of: float) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise KeyboardInterrupt
+
+    counting = Counting(ffmpeg)
+    with Process(begin(run, TOOLS, counting, FINE)) as process, pytest.raises(KeyboardInterrupt):
+        process.make(read_plan(run), watch=interrupt)
+    assert len(counting.followed) == 1
+    assert not list((run / "processed/chunks").iterdir())
 
 
 class Dropping(Counting):

@@ -89,7 +89,8 @@ def joining(
     words += ["-itsoffset", f"{-zero:.6f}", "-i", source]
     for stream in kept:
         words += ["-map", "0:v:0" if stream.number == layout.video else f"1:{stream.number}"]
-    words += ["-c", "copy", "-map_metadata", "1", "-map_chapters", "1"]
+    # What the container of the source held may go into one of its kind, also where that is new.
+    words += ["-c", "copy", "-strict", "experimental", "-map_metadata", "1", "-map_chapters", "1"]
     for place, stream in enumerate(kept):
         words += [f"-map_metadata:s:{place}", f"1:s:{stream.number}"]
         if stream.kind != "attachment":

@@ -21,10 +21,11 @@ from finesight.video.pace import Pace, shown
 
 PART = ".part"
 _FULL = "No space left on device"
+_STOPPED = "stopped; run it again to go on"
 _EVEN_S = 1e-6
 
 Watch = Callable[[float, float], object]
-"""Hears how many frames are done, and of how many."""
+"""Hears how much is done, and of how much."""
 
 
 class Order(NamedTuple):
@@ -47,6 +48,7 @@ class Workshop:
         self._folder, self._source, self._pace, self._runner = folder, source, pace, runner
         self._journal = Journal(journal, Made)
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
         for left in folder.glob(f"*{PART}"):
             left.unlink()
         self._checked: dict[str, bool] = {}
@@ -75,6 +77,8 @@ class Workshop:
         running: dict[str, int] = {}
 
         def hear(key: str, frames: int) -> None:
+            if self._stopped.is_set():
+                raise InputError(_STOPPED)
             with self._lock:
                 running[key] = frames
                 watch(ready + sum(running.values()), total)
@@ -86,7 +90,10 @@ class Workshop:
             try:
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
-            except BaseException:  # Those that have begun end, and stay.
+            except BaseException as error:
+                # Where a chunk has failed, those that have begun end, and stay; who interrupts does not want to wait.
+                if not isinstance(error, InputError):
+                    self._stopped.set()
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
         made = there | {one.key: one for one in (future.result() for future in futures)}
@@ -103,7 +110,7 @@ class Workshop:
                 complaint = _complaint(order.chunk, ran, part, self._pace)
                 if not complaint:
                     return self._note(order, part, command, time.monotonic() - started)
-                if _FULL in ran.said:
+                if _FULL in ran.said or self._stopped.is_set():
                     break
         finally:
             part.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,8 @@ from finesight.errors import InputError
 from finesight.schema.video import Frozen
 from finesight.video.frames import FrameReader
 from finesight.video.opening import VideoError, open_video
+
+_TOLD_EACH = 100
 
 
 class Pace(Frozen):
@@ -48,8 +51,14 @@ class Pace(Frozen):
         return self.keys[max(0, bisect_right(self.keys, frame) - 2)] if self.keys else 0
 
 
-def pace_of(source: Path, mark: str, rate: float, kept: Path) -> Pace:
-    """The times of a file's frames; `kept` is the file in which they are kept, as finding them takes a decoding.
+def pace_of(
+    source: Path, mark: str, rate: float, kept: Path, watch: Callable[[float], object] = lambda seconds: None
+) -> Pace:
+    """The times of a file's frames.
+
+    Args:
+        kept: the file in which they are kept, as finding them takes a decoding. watch: hears of it now and then, as
+            seconds of the video.
 
     Raises:
         VideoError: frames without times, or whose times go back.
@@ -60,12 +69,12 @@ def pace_of(source: Path, mark: str, rate: float, kept: Path) -> Pace:
             return found
     except (OSError, ValidationError):
         pass  # It can be found again.
-    found = _read(source, mark, rate)
+    found = _read(source, mark, rate, watch)
     write_text(kept, found.model_dump_json() + "\n")
     return found
 
 
-def _read(source: Path, mark: str, rate: float) -> Pace:
+def _read(source: Path, mark: str, rate: float, watch: Callable[[float], object]) -> Pace:
     with open_video(source) as (_, stream):
         unit = Fraction(stream.time_base)
     ticks: list[int] = []
@@ -82,6 +91,8 @@ def _read(source: Path, mark: str, rate: float) -> Pace:
             keys.append(one.ordinal)
         ticks.append(int(one.frame.pts))
         length = int(one.frame.duration or 0)
+        if one.ordinal % _TOLD_EACH == 0:
+            watch(one.time)
     usual = sorted(after - before for before, after in pairwise(ticks))
     step = usual[len(usual) // 2] if usual else max(1, round(1 / (rate * unit)))
     return Pace(

@@ -15,7 +15,7 @@ from finesight.video.chunks import Chunk, chunks_of, command_of, key_of
 from finesight.video.encoding import Encoding, encoding_of
 from finesight.video.ffmpeg import Runner
 from finesight.video.folder import read_record, read_timeline
-from finesight.video.making import Order
+from finesight.video.making import Order, Watch
 from finesight.video.pace import Pace, pace_of
 from finesight.video.settings import ProcessSettings
 from finesight.video.tool import Tool
@@ -51,11 +51,13 @@ def begin(
     runner: Runner,
     settings: ProcessSettings | None = None,
     source: Path | None = None,
+    watch: Watch = lambda done, of: None,
 ) -> Work:
     """What a run is processed with, read from its folder and from the source.
 
     Args:
-        source: where the file is, if not where it was analysed.
+        source: where the file is, if not where it was analysed. watch: hears how far the times of its frames are
+            read, in seconds of the video.
 
     Raises:
         InputError: no analysis, or the file is not there or not the one that was analysed.
@@ -66,7 +68,9 @@ def begin(
     if found != record.mark:
         what = "is not there" if not video.is_file() else "is not the file that was analysed"
         raise InputError(f"{video}: {what}; name it with --source, or analyse it into another folder")
-    pace = pace_of(video, found, timeline.video.rate, run / FOLDER / PACE)
+    length = timeline.video.duration
+    kept = run / FOLDER / PACE
+    pace = pace_of(video, found, timeline.video.rate, kept, lambda seconds: watch(seconds, length))
     counted = sum(one.shot.frames for one in timeline.shots)
     if counted != len(pace.ticks):
         raise InputError(

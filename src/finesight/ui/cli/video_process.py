@@ -55,7 +55,9 @@ def process(
     from finesight.video.work import begin, encoding_for, notes_of
 
     plan = read_plan(run)
-    work = begin(run, load_rules(rules).tools, load_runner(ffmpeg), _settings(settings), source)
+    with _watching("reading times", 1.0) as reading:
+        runner = load_runner(ffmpeg)
+        work = begin(run, load_rules(rules).tools, runner, _settings(settings), source, reading)
     encoding = encoding_for(work, plan)
     print(f"encoder: {shlex.join((*encoding.options, '-pix_fmt', encoding.pixel_format))}", file=sys.stderr)
     for note in notes_of(work, encoding):
@@ -63,7 +65,7 @@ def process(
     if dry_run:
         _show_commands(work, plan, as_json)
         return
-    with Process(work) as open_, _watching(work.timeline.video.rate) as watch:
+    with Process(work) as open_, _watching("processing", work.timeline.video.rate) as watch:
         done = open_.join(open_.make(plan, jobs or max(1, (os.cpu_count() or 1) // _CORES_OF_A_CHUNK), watch))
     if as_json:
         typer.echo(done.model_dump_json())
@@ -104,21 +106,30 @@ def _settings(given: list[str] | None) -> ProcessSettings:
 
 
 @contextmanager
-def _watching(rate: float) -> Iterator[Watch]:
-    """A bar on stderr with frames a second, times real time, and how long it will take."""
+def _watching(what: str, rate: float) -> Iterator[Watch]:
+    """A bar on stderr: how many times faster than the video is shown, and how long it will take.
+
+    Args:
+        rate: of what is counted, as much is a second of the video.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("processing"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[pace]}"))
+    columns = (TextColumn(what), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[pace]}"))
     console = Console(stderr=True)
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        task = bar.add_task("processing", total=None, pace="")
+        task = bar.add_task(what, total=None, pace="")
 
         def watch(done: float, of: float) -> None:
-            bar.update(task, completed=done, total=of)
             speed = bar.tasks[0].speed
-            if speed:
-                bar.update(task, pace=f"{speed:.0f} fps, {speed / rate:.1f}x")
+            told = (
+                ""
+                if not speed
+                else f"{speed / rate:.1f}x"
+                if rate == 1
+                else f"{speed:.0f} fps, {speed / rate:.1f}x"
+            )
+            bar.update(task, completed=done, total=max(done, of), pace=told)
 
         yield watch
 
