@@ -492,17 +492,19 @@ def test_where_a_seek_goes_astray_the_file_is_decoded_from_its_beginning(
 
 
 def test_who_interrupts_does_not_wait_for_what_has_begun(tmp_path, write_video, shot, plan_run, call, ffmpeg):
-    source = write_video(tmp_path / "a.mkv", shot(1, 300, (640, 480)))
-    run = plan_run(source, [300], [[call("nlmeans", window=31, patch=15)]])
+    source = write_video(tmp_path / "a.mkv", shot(1, 400, (640, 480)))
+    run = plan_run(source, [200, 200], [[call("nlmeans", window=31, patch=15)]] * 2)
+    first = threading.Event()
 
     def interrupt(done: float, of: float) -> None:
-        if threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread() and not first.is_set():
+            first.set()
             raise KeyboardInterrupt
 
     counting = Counting(ffmpeg)
     with Process(begin(run, TOOLS, counting, FINE)) as process, pytest.raises(KeyboardInterrupt):
-        process.make(read_plan(run), watch=interrupt)
-    assert len(counting.followed) == 1
+        process.make(read_plan(run), jobs=2, watch=interrupt)
+    assert len(counting.followed) == 2
     assert not list((run / "processed/chunks").iterdir())
 
 
