@@ -255,6 +255,27 @@ def test_attachments_are_kept(tmp_path, plan_run, ffmpeg):
         assert bytes(attached.data) == b"not really a font"
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_cover_picture_is_kept_and_not_taken_for_the_video(tmp_path, plan_run, ffmpeg, name):
+    cover, source = tmp_path / "cover.png", tmp_path / name
+    assert ffmpeg.run(["-f", "lavfi", "-i", "color=red:size=40x30", "-frames:v", "1", str(cover)]).code == 0
+    if name == "a.mkv":
+        words = [*RICH, "-attach", str(cover), "-metadata:s:t", "mimetype=image/png"]
+    else:
+        words = ["-i", str(cover), *RICH, "-map", "0", "-map", "1", "-map", "2", "-c:v:0", "copy"]
+        words += ["-c:v:1", "libx264", "-disposition:v:0", "attached_pic"]
+    assert ffmpeg.run([*words, "-c:a", "aac", str(source)]).code == 0
+    run = plan_run(source, [20, 40], [[], []])
+    out = run / processed(run, ffmpeg).output
+    assert probe(out).width == 96
+    flag = av.stream.Disposition.attached_pic
+    for path in (source, out):
+        with av.open(str(path)) as file:
+            (picture,) = (stream for stream in file.streams if flag in stream.disposition)
+            assert bytes(next(file.demux(picture))) == cover.read_bytes()
+            assert len(file.streams) == 3
+
+
 def test_sound_of_an_mpeg_stream_that_begins_anywhere_stays_in_time(tmp_path, plan_run, ffmpeg):
     source = rich(
         tmp_path, "a.ts", ffmpeg, "-c:a", "mp2", "-sn", "-c:v", "mpeg2video", "-g", "12", "-bf", "2"

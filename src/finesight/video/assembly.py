@@ -19,11 +19,22 @@ _MICRO = 1_000_000
 
 
 class Stream(NamedTuple):
-    """A stream of the source. kind: video, audio, subtitle, attachment or data; disposition: as ffmpeg names it."""
+    """A stream of the source.
+
+    kind: video, audio, subtitle, attachment, data, or cover (a picture that is no video). disposition: as ffmpeg
+    names it. name, type: of the file that a cover is.
+    """
 
     number: int
     kind: str
     disposition: str = "0"
+    name: str = ""
+    type: str = ""
+
+    @property
+    def file(self) -> str:
+        """By this name a cover is written, to be attached."""
+        return f"cover{self.number}"
 
 
 class Layout(NamedTuple):
@@ -49,7 +60,9 @@ def layout_of(source: Path) -> Layout:
         found = []
         for stream in container.streams:
             named = [flag.name for flag in flags if flag.value and flag in stream.disposition]
-            found.append(Stream(stream.index, str(stream.type), "+".join(named) or "0"))
+            kind = "cover" if "attached_pic" in named else str(stream.type)
+            told = (stream.metadata.get("filename", "cover"), stream.metadata.get("mimetype", ""))
+            found.append(Stream(stream.index, kind, "+".join(named) or "0", *told))
         start = (container.start_time or 0) / _CONTAINER_UNITS
         return Layout(tuple(found), video.index, start, len(container.chapters()))
 
@@ -79,7 +92,9 @@ def joining(
     listed: str, source: str, output: str, video: Video, layout: Layout, pace: Pace
 ) -> tuple[str, ...]:
     """What ffmpeg is told to join chunks and put the rest of the source beside them; nothing is encoded again."""
-    kept = [stream for stream in layout.streams if stream.kind != "data"]
+    matroska = output_name(video).endswith(".mkv")
+    covers = covers_of(layout, video)
+    kept = [stream for stream in layout.streams if stream.kind != "data" and stream not in covers]
     # Left to itself ffmpeg would let the source begin with the first of the streams that it takes, and lose the
     # distance of picture and sound.
     zero = 0.0 if _counts_from_zero(video) else layout.start
@@ -95,7 +110,9 @@ def joining(
         words += [f"-map_metadata:s:{place}", f"1:s:{stream.number}"]
         if stream.kind != "attachment":
             words += [f"-disposition:{place}", stream.disposition]
-    matroska = output_name(video).endswith(".mkv")
+    for place, cover in enumerate(covers, sum(stream.kind == "attachment" for stream in kept)):
+        words += ["-attach", f"{{{cover.file}}}", f"-metadata:s:t:{place}", f"filename={cover.name}"]
+        words += [f"-metadata:s:t:{place}", f"mimetype={cover.type}"]
     if not matroska:
         words += ["-video_track_timescale", str(pace.denominator), "-movflags", "+faststart"]
     form = "matroska" if matroska else Path(output_name(video)).suffix[1:]
@@ -105,6 +122,18 @@ def joining(
 def _counts_from_zero(video: Video) -> bool:
     """Whether times in this container are those of the film; in MPEG streams they begin anywhere."""
     return "mp4" in video.container or "matroska" in video.container
+
+
+def covers_of(layout: Layout, video: Video) -> list[Stream]:
+    """The covers that have to be attached as files: Matroska would take them for videos."""
+    matroska = output_name(video).endswith(".mkv")
+    return [stream for stream in layout.streams if stream.kind == "cover" and matroska]
+
+
+def picture_of(source: Path, cover: Stream) -> bytes:
+    """The file that a cover is."""
+    with open_video(source) as (container, _):
+        return next((bytes(packet) for packet in container.demux(container.streams[cover.number])), b"")
 
 
 def left_out(layout: Layout) -> tuple[str, ...]:
@@ -128,12 +157,15 @@ def assemble(command: Sequence[str], part: Path, layout: Layout, pace: Pace, run
     came = shown(part).times
     wrong = f"{len(came)} frames instead of {len(pace.ticks)}" if len(came) != len(pace.ticks) else ""
     remedy = "this container cannot hold these times; put the source into Matroska first"
-    with open_video(part) as (container, stream):
+    with open_video(part) as (_, stream):
         unit = float(stream.time_base)
-        kinds = sorted(str(s.type) for s in container.streams if s.type != "data")
+    kinds, wanted = (_kinds(one) for one in (layout_of(part), layout))
     wrong = wrong or complaint_of_times(came, pace, 0, max(unit, float(pace.unit)), remedy)
-    wanted = sorted(stream.kind for stream in layout.streams if stream.kind != "data")
     if kinds != wanted:
         wrong = wrong or f"it has the streams {', '.join(kinds)} instead of {', '.join(wanted)}"
     if wrong:
         raise InputError(f"{part.name.removesuffix(PART)}: does not come out right: {wrong}")
+
+
+def _kinds(layout: Layout) -> list[str]:
+    return sorted(stream.kind for stream in layout.streams if stream.kind != "data")

@@ -18,11 +18,11 @@ from types import TracebackType
 from pydantic import ValidationError
 
 import finesight
-from finesight.data.atomic import settle, write_text
+from finesight.data.atomic import settle, write_bytes, write_text
 from finesight.errors import InputError
 from finesight.schema.plan import Plan, ShotPlan
 from finesight.schema.processed import Made, Piece, Processed, ProcessedShot
-from finesight.video.assembly import assemble, listing
+from finesight.video.assembly import assemble, covers_of, listing, picture_of
 from finesight.video.chunks import filters_of, with_files
 from finesight.video.frames import Decoded, FrameReader
 from finesight.video.making import PART, Order, Watch, Workshop
@@ -77,8 +77,12 @@ class Process:
         part = work.output.with_name(work.output.name + PART)
         listed = work.folder / LIST
         write_text(listed, listing(*_chunks_in(made), work.pace))
+        files = {"list": listed, "source": work.source, "output": part}
+        for cover in covers_of(work.layout, work.timeline.video):
+            files[cover.file] = work.folder / cover.file
+            write_bytes(files[cover.file], picture_of(work.source, cover))
         try:
-            command = with_files(made.assembly, list=str(listed), source=str(work.source), output=str(part))
+            command = with_files(made.assembly, **{name: str(path) for name, path in files.items()})
             assemble(command, part, work.layout, work.pace, work.runner)
             settle(part, work.output)
         finally:
