@@ -124,6 +124,7 @@ def fields(config: type[BaseModel], before: str = "") -> Iterator[str]:
         ("finesight.train.grpo:GrpoConfig", "grpo.md"),
         ("finesight.train.roll_folder:RolloutConfig", "rollouts.md"),
         ("finesight.video.settings:AnalysisSettings", "video.md"),
+        ("finesight.video.settings:ProcessSettings", "video.md"),
         ("finesight.train.pipeline_settings:PipelineConfig", "pipeline.md"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finesight.data.atomic import write_bytes, write_text
+from finesight.data.atomic import settle, write_bytes, write_text
 
 
 def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
@@ -35,3 +35,21 @@ def test_the_permissions_are_those_of_an_ordinary_new_file(tmp_path: Path) -> No
     write_bytes(tmp_path / "atomic", b"")
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "atomic")}
     assert len(modes) == 1
+
+
+def test_a_file_of_another_program_has_its_final_name_only_when_it_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, target = tmp_path / "a.part", tmp_path / "a"
+    part.write_bytes(b"new")
+    target.write_bytes(b"old")
+    real = os.fsync
+    seen: list[tuple[bool, bytes]] = []
+
+    def spy(handle: int) -> None:
+        seen.append((part.exists(), target.read_bytes()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    settle(part, target)
+    assert seen == [(True, b"old"), (False, b"new")]

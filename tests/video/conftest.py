@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,19 @@ import cv2
 import numpy as np
 import pytest
 
+from finesight.data.stages import Source, mark
 from finesight.schema.box import Box
 from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.picture import Outcome, Picture
+from finesight.schema.plan import Decision, Plan, ShotPlan, ToolCall
 from finesight.schema.taxonomy import DistortionType, Level, Severity
+from finesight.schema.video import Shot, ShotAnalysis, Timeline
+from finesight.video.ffmpeg import Runner, load_runner
+from finesight.video.folder import RunRecord
+from finesight.video.frames import FrameReader
+from finesight.video.probe import probe
+from finesight.video.settings import AnalysisSettings
+from finesight.video.tools import TOOLS
 
 SIZE = (96, 64)
 
@@ -120,6 +130,63 @@ def _shot() -> Callable[..., list[np.ndarray]]:
 def three_shots(tmp_path: Path) -> Path:
     """Shots of 20, 30 and 40 frames at 25 frames a second, 3.6 seconds."""
     return write_video(tmp_path / "three.mp4", [*shot(1, 20), *shot(2, 30), *shot(3, 40)])
+
+
+PlanRun = Callable[..., Path]
+
+
+@pytest.fixture
+def plan_run(tmp_path: Path) -> PlanRun:
+    """`plan_run(source, [20, 30], [[], [call("cas")]])`: a run folder with shots of so many frames and calls."""
+
+    def made(source: Path, lengths: Sequence[int], calls: Sequence[Sequence[ToolCall]]) -> Path:
+        video = probe(source)
+        reader = FrameReader(source, video.rate)
+        times = [frame.time for frame in reader] + [reader.end]
+        firsts = [sum(lengths[:n]) for n in range(len(lengths) + 1)]
+        assert firsts[-1] == len(times) - 1, "the lengths are not those of the source"
+        shots = [
+            Shot(index=n, start=times[at], end=times[behind], first_frame=at, frames=behind - at)
+            for n, (at, behind) in enumerate(pairwise(firsts))
+        ]
+        run = tmp_path / f"run-{source.name}"
+        run.mkdir(exist_ok=True)
+        record = RunRecord(video=video, mark=mark(Source(source)), settings=AnalysisSettings())
+        seen = Timeline(video=video, shots=tuple(ShotAnalysis(shot=one, frames=()) for one in shots))
+        plans = tuple(
+            ShotPlan(shot=one.index, start=one.start, end=one.end, calls=tuple(todo))
+            for one, todo in zip(shots, calls, strict=True)
+        )
+        plan = Plan(video=video.path, rules="", ffmpeg="", whole=Decision(), shots=plans)
+        (run / "run.json").write_text(record.model_dump_json())
+        (run / "timeline.json").write_text(seen.model_dump_json())
+        (run / "plan.json").write_text(plan.model_dump_json())
+        return run
+
+    return made
+
+
+def tool_call(name: str, **parameters: float) -> ToolCall:
+    tool = TOOLS[name]
+    return ToolCall(
+        tool=name,
+        step=tool.step,
+        parameters=tool.filled(parameters),
+        strength=Severity.MODERATE,
+        rule="by-hand",
+        why="",
+    )
+
+
+@pytest.fixture(scope="session", name="call")
+def _call() -> Callable[..., ToolCall]:
+    """`call("hqdn3d", luma=4)`."""
+    return tool_call
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> Runner:
+    return load_runner()
 
 
 class ByBrightness:

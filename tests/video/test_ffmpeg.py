@@ -109,3 +109,32 @@ def test_a_file_that_is_no_script_is_refused(tmp_path, text):
     file.write_text(text)
     with pytest.raises(InputError, match=r"bad\.json: "):
         load_runner(f"scripted:{file}")
+
+
+# Following a run
+
+
+def test_a_run_that_is_followed_tells_how_far_it_is(ffmpeg):
+    heard: list[int] = []
+    ran = ffmpeg.follow([*CLIP, "-f", "null", "-"], heard.append)
+    assert ran.code == 0
+    assert heard[-1] == 7
+    assert heard == sorted(heard)
+    failed = ffmpeg.follow([*CLIP, "-vf", "nosuchfilter", "-f", "null", "-"], heard.append)
+    assert failed.code != 0
+    assert "nosuchfilter" in failed.said
+
+
+def test_one_who_hears_of_it_and_fails_ends_the_run(ffmpeg):
+    def fail(frames: int) -> None:
+        raise RuntimeError("enough")
+
+    endless = ["-re", "-f", "lavfi", "-i", "testsrc2=size=32x32:rate=25", "-f", "null", "-"]
+    with pytest.raises(RuntimeError, match="enough"):
+        ffmpeg.follow(endless, fail)
+
+
+def test_a_script_that_is_followed_tells_its_frames():
+    heard: list[int] = []
+    ScriptedFfmpeg({"": 4}).follow(["anything"], heard.append)
+    assert heard == [4]

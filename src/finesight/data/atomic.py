@@ -41,11 +41,22 @@ def write_text(path: Path, text: str) -> None:
 def publish(part: Path, target: Path) -> None:
     """Give a folder its final name, once all that is in it is on disk; a former folder of that name is replaced."""
     for path in [*part.rglob("*"), part]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _sync(path)
     if target.exists():
         shutil.rmtree(target)
     part.rename(target)
+
+
+def settle(part: Path, target: Path) -> None:
+    """Give a file that another program has written its final name, once all of it is on disk."""
+    _sync(part)
+    part.replace(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from finesight.errors import ConfigError, InputError, ScriptError
 
 SCRIPTED = "scripted:"
+_PROGRESS = ("-progress", "pipe:1", "-stats_period", "0.5")
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
 
 
@@ -35,6 +37,10 @@ class Runner(Protocol):
         Raises:
             InputError: it was not done after `seconds`.
         """
+        ...
+
+    def follow(self, arguments: Sequence[str], hear: Callable[[int], object]) -> Ran:
+        """Run with arguments, and tell now and then how many frames have come out."""
         ...
 
 
@@ -64,6 +70,27 @@ class Ffmpeg:
 
     def run(self, arguments: Sequence[str], given: bytes = b"", seconds: float | None = None) -> Ran:
         return self._start([*QUIET, *arguments], given, seconds)
+
+    def follow(self, arguments: Sequence[str], hear: Callable[[int], object]) -> Ran:
+        command = [str(self.path), *QUIET, *_PROGRESS, *arguments]
+        with (
+            tempfile.TemporaryFile() as errors,
+            subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+            ) as process,
+        ):
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    name, _, value = line.partition(b"=")
+                    if name == b"frame" and value.strip().isdigit():
+                        hear(int(value))
+                code = process.wait()
+            except BaseException:
+                process.kill()
+                raise
+            errors.seek(0)
+            return Ran(code, b"", errors.read().decode(errors="replace").strip())
 
     def _start(self, arguments: Sequence[str], given: bytes, seconds: float | None) -> Ran:
         command = [str(self.path), *arguments]
@@ -119,6 +146,11 @@ class ScriptedFfmpeg:
             if word in line:
                 return _scripted(says)
         raise ScriptError(f"{self._version}: nothing for {line!r}; add a word of it to the script")
+
+    def follow(self, arguments: Sequence[str], hear: Callable[[int], object]) -> Ran:
+        ran = self.run(arguments)
+        hear(frames_out(ran))
+        return ran
 
 
 def load_runner(named: str | None = None) -> Runner:

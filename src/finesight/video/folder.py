@@ -148,6 +148,18 @@ def read_timeline(run: Path) -> Timeline:
     return found
 
 
+def read_record(run: Path) -> RunRecord:
+    """What a run was begun with.
+
+    Raises:
+        InputError: it is no run folder.
+    """
+    found = _read(run / RUN, RunRecord)
+    if found is None:
+        raise InputError(f"{run}: has no {RUN}; `finesight video analyse IN --out {run}` makes it")
+    return found
+
+
 def _read(path: Path, kind: type[M]) -> M | None:
     """What a file of the folder holds, None where it is not there.
 

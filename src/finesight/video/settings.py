@@ -1,4 +1,4 @@
-"""How a video is analysed: where it is cut, how many of its frames are looked at, and what counts as a finding."""
+"""How a video is analysed, and how what is made of it is encoded."""
 
 from __future__ import annotations
 
@@ -27,3 +27,18 @@ class AnalysisSettings(BaseModel):
     present: float = Field(default=0.4, gt=0, le=1)
     percentile: float = Field(default=0.75, gt=0, le=1)
     batch: int = Field(default=4, ge=1)
+
+
+class ProcessSettings(BaseModel):
+    """Settings of `finesight video process`; docs/video.md says what each is for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoder: Literal["auto", "libx264", "libx265"] = "auto"
+    crf: float = Field(default=16, ge=0, le=40)
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"] = (
+        "medium"
+    )
+    threads: int = Field(default=2, ge=1, le=64)
+    shortest: float = Field(default=5, ge=0)
+    longest: float = Field(default=60, gt=0)
