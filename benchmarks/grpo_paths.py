@@ -134,8 +134,7 @@ def ablations(arguments: argparse.Namespace) -> dict[str, Arm]:
         "scale group": variant(scale="group"),
         "4 answers": variant(sampling=sampling | {"samples": 4}, batch=16),
         "16 answers": variant(sampling=sampling | {"samples": 16}, batch=4),
-        "projector trained": variant(frozen=["vision"]),
-        "all trained": variant(frozen=[]),
+        "projector trained": variant(frozen=["vision"]),  # what nano sees with; its trunk is never trained
         "pictures of mined": variant()._replace(all_of_mined=True),
         "mined online": variant(
             mining={"merge_choices": False}, refresh_every=15, refresh_questions=64
