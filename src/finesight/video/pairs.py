@@ -33,7 +33,10 @@ class Pair(NamedTuple):
 
 
 def compare(
-    source: Path, processed: Path, shots: Sequence[Shot] = (), watch: Callable[[float, float], None] | None = None
+    source: Path,
+    processed: Path,
+    shots: Sequence[Shot] = (),
+    watch: Callable[[float, float], None] | None = None,
 ) -> Pair:
     """Decode both and compare frame by frame as they are counted.
 
@@ -60,7 +63,9 @@ def compare(
         if watch:
             watch(one.time, videos[0].duration)
     before, after = (
-        Structure(video=video, frames=reader.frames, end=reader.end, damaged=reader.damaged, audio=tracks(path))
+        Structure(
+            video=video, frames=reader.frames, end=reader.end, damaged=reader.damaged, audio=tracks(path)
+        )
         for video, reader, path in zip(videos, readers, (source, processed), strict=True)
     )
     all_shots = tuple(shots) or (_whole(before),)
@@ -82,7 +87,9 @@ def _seen(one: Decoded, other: Decoded, source: Video, colour: Colour) -> Iterat
 def _sized(plane: Plane, source: Video) -> Plane:
     if plane.shape == (source.height, source.width):
         return plane
-    return np.asarray(cv2.resize(plane, (source.width, source.height), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        cv2.resize(plane, (source.width, source.height), interpolation=cv2.INTER_AREA), np.uint8
+    )
 
 
 def _small(frame: Any, source: Video) -> Plane:
