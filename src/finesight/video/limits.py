@@ -19,7 +19,7 @@ from finesight.schema.video import Frozen
 
 SHIPPED = "limits.toml"
 LOW_PART, LEAST_PART = 80 / 93, 50 / 93
-"""Optimisarr asks for a harmonic mean of 93, a 5th percentile of 80 and a minimum of 50: so is it here in proportion."""
+"""Optimisarr asks for a harmonic mean of 93, a 5th percentile of 80, a minimum of 50: here in that proportion."""
 Score = Annotated[float, Field(strict=True, ge=0, le=100)]
 Distance = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 
