@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from math import floor
+from math import ceil, floor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +22,8 @@ from finesight.video.ffmpeg import Runner
 
 _LOW = 0.05
 _UHD_LINES = 1440
+_SHORT_PX, _LONG_PX = 240, 320
+"""Below about this size the v1 model has no scale left on which it could measure, and libvmaf fails."""
 _LOG = "vmaf.json"
 
 Scores = Mapping[str, Sequence[float]]
@@ -38,7 +40,8 @@ def models(lines: int) -> dict[str, str]:
 def vmaf(source: Path, processed: Path, video: Video, runner: Runner) -> dict[str, list[float]]:
     """Scores 0..100 of all frames that both files have, by model, frame by frame as they are counted.
 
-    Times do not count, and a processed picture of another size is brought to that of the source.
+    Times do not count, and a processed picture of another size is brought to that of the source. Pictures too small
+    for the models are enlarged, both alike.
 
     Args:
         video: the source.
@@ -52,7 +55,7 @@ def vmaf(source: Path, processed: Path, video: Video, runner: Runner) -> dict[st
         try:
             frames = json.loads(log.read_bytes())["frames"]
         except (OSError, ValueError, KeyError) as error:
-            words = ran.said.splitlines()[-1:] or [str(error)]
+            words = ran.said.splitlines()[:1] or [str(error)]
             raise InputError(
                 f"{processed}: cannot be compared with {source} by VMAF ({words[0]}); "
                 "`finesight video compare` needs an ffmpeg with libvmaf and its v1 models, as imageio-ffmpeg has it"
@@ -80,13 +83,21 @@ def _arguments(source: Path, processed: Path, video: Video, log: Path) -> list[s
     by_number = "settb=1/25,setpts=N"
     asked = "|".join(rf"version={model}\\:name={name}" for name, model in models(video.height).items())
     place = str(log).replace("\\", "/").replace(":", r"\\:")
+    size = "{}:{}".format(*_size(video))
+    same = f"{by_number},scale={size}:flags=bicubic,format={depth}"
     graph = (
-        f"[0:V:0]{by_number},scale={video.width}:{video.height}:flags=bicubic,format={depth}[p];"
-        f"[1:V:0]{by_number},format={depth}[s];"
+        f"[0:V:0]{same}[p];[1:V:0]{same}[s];"
         f"[p][s]libvmaf=shortest=1:model={asked}:log_fmt=json:log_path={place}:n_threads={os.cpu_count() or 1}"
     )
     inputs = [word for path in (processed, source) for word in ("-noautorotate", "-i", _file(path))]
     return [*inputs, "-lavfi", graph, "-f", "null", "-"]
+
+
+def _size(video: Video) -> tuple[int, int]:
+    """The size at which pictures are compared: the source's, or a multiple."""
+    short, long = sorted((video.width, video.height))
+    times = max(1, ceil(_SHORT_PX / short), ceil(_LONG_PX / long))
+    return times * video.width, times * video.height
 
 
 def _file(path: Path) -> str:
