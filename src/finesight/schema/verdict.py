@@ -29,10 +29,14 @@ class Track(Frozen):
 
 
 class Structure(Frozen):
-    """A file as its packets and frames are. end: when the last frame ends; damaged: packets or frames that are."""
+    """A file as its packets and frames are.
+
+    first: time stamp of its first frame. end: when the last frame ends; damaged: packets or frames that are.
+    """
 
     video: Video
     frames: int = Field(ge=0)
+    first: float = 0.0
     end: float = Field(ge=0)
     damaged: int = Field(default=0, ge=0)
     audio: tuple[Track, ...] = ()
@@ -83,10 +87,15 @@ class ShotEvidence(Frozen):
 
 
 class Evidence(Frozen):
-    """What is known of both files, and of every shot. whole: what was called for all shots alike."""
+    """What is known of both files, and of every shot.
+
+    late: seconds by which each track of sound is later than in the source; None where that could not be heard. whole:
+    what was called for all shots alike.
+    """
 
     source: Structure
     processed: Structure
+    late: tuple[float | None, ...] = ()
     whole: tuple[ToolCall, ...] = ()
     shots: tuple[ShotEvidence, ...]
 

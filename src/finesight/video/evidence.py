@@ -20,6 +20,7 @@ from finesight.video.ffmpeg import Runner
 from finesight.video.pairs import compare
 from finesight.video.pooling import pool_shot
 from finesight.video.settings import AnalysisSettings
+from finesight.video.sound import lateness
 from finesight.video.vmaf import pooled, vmaf
 
 FOLDER = "evidence"
@@ -27,11 +28,12 @@ Watch = Callable[[str, float, float], None]
 
 
 class Measured(Frozen):
-    """What two files come to, whatever they are judged by. scores: of every frame, by name of the model."""
+    """What two files come to, whatever they are judged by. late: as of `Evidence`; scores: of every frame, by model."""
 
     schema_version: int = 1
     source: Structure
     processed: Structure
+    late: tuple[float | None, ...]
     shots: tuple[Shot, ...]
     changes: tuple[Change, ...]
     scores: Mapping[str, tuple[float, ...]]
@@ -59,9 +61,12 @@ def measure_pair(
     if kept is not None and (known := _read(kept)):
         return known
     pair = compare(source, processed, shots, lambda done, total: watch("comparing frames", done, total))
+    starts = pair.source.first, pair.processed.first
+    tracks = range(min(len(pair.source.audio), len(pair.processed.audio)))
+    late = tuple(lateness(source, processed, track, starts) for track in tracks)
     watch("VMAF", 0, 0)
     scores = vmaf(source, processed, pair.source.video, runner)
-    found = Measured(**pair._asdict(), scores={name: tuple(each) for name, each in scores.items()})
+    found = Measured(**pair._asdict(), late=late, scores={name: tuple(each) for name, each in scores.items()})
     if kept is not None:
         with suppress(OSError):  # what cannot be kept is measured again
             write_text(kept, found.model_dump_json() + "\n")
@@ -86,6 +91,7 @@ def evidence(
     return Evidence(
         source=measured.source,
         processed=measured.processed,
+        late=measured.late,
         whole=plan.whole.calls if plan else (),
         shots=tuple(
             _of_shot(shot, change, measured, planned.get(shot.index, ()), _looked(shot, seen, after))

@@ -53,10 +53,12 @@ def compare(
     found = [Changes() for _ in shots] or [Changes()]
     ends = [shot.first_frame + shot.frames for shot in shots[:-1]]
     at = 0
+    starts: list[float] | None = None
     for both in zip_longest(*readers):
         if None in both:
             continue
         one, other = both
+        starts = starts or [float(decoded.frame.time or 0.0) for decoded in both]
         while at < len(ends) and one.ordinal >= ends[at]:
             at += 1
         found[at].add(*_seen(one, other, videos[0], videos[1].colour))
@@ -64,9 +66,16 @@ def compare(
             watch(one.time, videos[0].duration)
     before, after = (
         Structure(
-            video=video, frames=reader.frames, end=reader.end, damaged=reader.damaged, audio=tracks(path)
+            video=video,
+            frames=reader.frames,
+            first=first,
+            end=reader.end,
+            damaged=reader.damaged,
+            audio=tracks(path),
         )
-        for video, reader, path in zip(videos, readers, (source, processed), strict=True)
+        for video, reader, path, first in zip(
+            videos, readers, (source, processed), starts or (0.0, 0.0), strict=True
+        )
     )
     all_shots = tuple(shots) or (_whole(before),)
     return Pair(before, after, all_shots, tuple(one.sum() for one in found))

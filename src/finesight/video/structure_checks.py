@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import zip_longest
 
 from finesight.schema.plan import Step
 from finesight.schema.verdict import Check, Evidence, Gate, ShotEvidence, Structure, Track
@@ -31,7 +32,7 @@ def of_files(evidence: Evidence) -> tuple[Check, ...]:
         _same("frames", after.frames, before.frames, "a frame less or more shifts all that follow"),
         _length(before, after),
         _jitter(evidence),
-        *_sound(before, after),
+        *_sound(evidence),
         _same("subtitles", after.video.subtitles, before.video.subtitles, "streams must not get lost"),
         _same("chapters", after.video.chapters, before.video.chapters, "chapters must not get lost"),
         *_picture(before.video, after.video, steps),
@@ -81,12 +82,15 @@ def _jitter(evidence: Evidence) -> Check:
     return _within("timing", worst, most, "each frame is shown when it was, also at a variable rate")
 
 
-def _sound(before: Structure, after: Structure) -> Iterator[Check]:
+def _sound(evidence: Evidence) -> Iterator[Check]:
+    before, after = evidence.source, evidence.processed
     yield _same(
         "sound tracks", _told(after.audio), _told(before.audio), "each track must be there with its channels"
     )
     pairs = list(zip(before.audio, after.audio, strict=False))
-    moved = max((abs(b.start - a.start) for b, a in pairs), default=0.0)
+    told = [a.start - b.start for b, a in pairs]
+    heard = zip_longest(evidence.late, told)
+    moved = max((abs(late if late is not None else by or 0.0) for late, by in heard), default=0.0)
     yield _within("sound offset", moved, AV_OFFSET_S, "lips and voice must stay together")
     ends = max((abs(b.end - a.end) for b, a in pairs), default=0.0)
     yield _within("sound end", ends, SOUND_END_S, "sound must not be cut off, nor drift")
