@@ -28,7 +28,7 @@ Watch = Callable[[str, float, float], None]
 
 
 class Measured(Frozen):
-    """What two files come to, whatever they are judged by. late: as of `Evidence`; scores: of every frame, by model."""
+    """What two files come to, however judged. late: as of `Evidence`; scores: of every frame, by model."""
 
     schema_version: int = 1
     source: Structure
