@@ -13,7 +13,7 @@ from finesight.schema.verdict import Check, Outcome, ShotVerdict, Verdict
 from finesight.ui.terminal import plain
 from finesight.ui.timeline import clock
 
-_STYLES = {
+STYLES = {
     Outcome.ACCEPTED: "bold green",
     Outcome.NO_BENEFIT: "bold yellow",
     Outcome.WEAKEN: "bold yellow",
@@ -25,14 +25,15 @@ def verdict_block(verdict: Verdict) -> RenderableType:
     """The checks of the files, then of each shot, with values and limits; why, where one failed; the outcome."""
     lines: list[RenderableType] = [
         Text(f"{plain(verdict.processed)} against {plain(verdict.source)}"),
-        _table(verdict.checks),
+        check_table(verdict.checks),
     ]
     for shot in verdict.shots:
-        lines += [_head(shot), _table(shot.checks), *_regressions(shot)]
+        lines += [shot_head(shot), check_table(shot.checks), *regression_lines(shot)]
     return Group(*lines, Text(_sum(verdict), style="bold"))
 
 
-def _table(checks: Sequence[Check]) -> Table:
+def check_table(checks: Sequence[Check]) -> Table:
+    """A row a check."""
     table = Table(box=SIMPLE, show_edge=False)
     for column, justify in (("gate", "left"), ("check", "left"), ("value", "right"), ("limit", "right")):
         table.add_column(column, justify=justify, no_wrap=column != "value")  # type: ignore[arg-type]
@@ -47,16 +48,18 @@ def _table(checks: Sequence[Check]) -> Table:
     return table
 
 
-def _head(shot: ShotVerdict) -> Text:
+def shot_head(shot: ShotVerdict) -> Text:
+    """Number, time and outcome of a shot."""
     head = Text(f"shot {shot.shot.index}", style="bold")
     head.append(f"  {clock(shot.shot.start)} - {clock(shot.shot.end)}  ", style="not bold dim")
-    head.append(shot.outcome, style=_STYLES[shot.outcome])
+    head.append(shot.outcome, style=STYLES[shot.outcome])
     if shot.untouched:
         head.append("  nothing was called for it", style="not bold dim")
     return head
 
 
-def _regressions(shot: ShotVerdict) -> Iterator[RenderableType]:
+def regression_lines(shot: ShotVerdict) -> Iterator[RenderableType]:
+    """A line for each type that is worse than before."""
     for one in shot.regressions:
         yield Text(f"  worse: {one.type} {one.before or 'none'} -> {one.after}", style="yellow")
 

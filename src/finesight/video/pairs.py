@@ -36,7 +36,7 @@ def compare(
     source: Path,
     processed: Path,
     shots: Sequence[Shot] = (),
-    watch: Callable[[float, float], None] | None = None,
+    watch: Callable[[float, float], object] | None = None,
 ) -> Pair:
     """Decode both and compare frame by frame as they are counted.
 

@@ -37,7 +37,9 @@ def models(lines: int) -> dict[str, str]:
     return {"neg": "vmaf_v0.6.1neg", "v1": "vmaf_v1.0.16_3d0h" + ("_2160" if lines > _UHD_LINES else "")}
 
 
-def vmaf(source: Path, processed: Path, video: Video, runner: Runner) -> dict[str, list[float]]:
+def vmaf(
+    source: Path, processed: Path, video: Video, runner: Runner, shots: Sequence[Shot] | None = None
+) -> dict[str, list[float]]:
     """Scores 0..100 of all frames that both files have, by model, frame by frame as they are counted.
 
     Times do not count, and a processed picture of another size is brought to that of the source. Pictures too small
@@ -45,13 +47,17 @@ def vmaf(source: Path, processed: Path, video: Video, runner: Runner) -> dict[st
 
     Args:
         video: the source.
+        shots: of which frames are scored, in order; those of others have 0. None scores all.
 
     Raises:
         InputError: ffmpeg could not do it; with its words.
     """
+    spans = None if shots is None else _spans(shots)
+    if spans == []:
+        return {name: [] for name in models(video.height)}
     with TemporaryDirectory() as folder:
         log = Path(folder) / _LOG
-        ran = runner.run(_arguments(source, processed, video, log))
+        ran = runner.run(_arguments(source, processed, video, log, spans))
         try:
             frames = json.loads(log.read_bytes())["frames"]
         except (OSError, ValueError, KeyError) as error:
@@ -60,7 +66,8 @@ def vmaf(source: Path, processed: Path, video: Video, runner: Runner) -> dict[st
                 f"{processed}: cannot be compared with {source} by VMAF ({words[0]}); "
                 "`finesight video compare` needs an ffmpeg with libvmaf and its v1 models, as imageio-ffmpeg has it"
             ) from error
-    return {name: [float(frame["metrics"][name]) for frame in frames] for name in models(video.height)}
+    scores = {name: [float(frame["metrics"][name]) for frame in frames] for name in models(video.height)}
+    return scores if spans is None else {name: _placed(each, spans) for name, each in scores.items()}
 
 
 def pooled(scores: Sequence[float], shot: Shot) -> Pooled:
@@ -78,9 +85,34 @@ def pooled(scores: Sequence[float], shot: Shot) -> Pooled:
     )
 
 
-def _arguments(source: Path, processed: Path, video: Video, log: Path) -> list[str]:
+def _spans(shots: Sequence[Shot]) -> list[tuple[int, int]]:
+    """First frame and the one behind the last of each stretch of shots."""
+    spans: list[tuple[int, int]] = []
+    for shot in shots:
+        begin, end = shot.first_frame, shot.first_frame + shot.frames
+        if spans and spans[-1][1] == begin:
+            begin = spans.pop()[0]
+        spans.append((begin, end))
+    return spans
+
+
+def _placed(scores: Sequence[float], spans: Sequence[tuple[int, int]]) -> list[float]:
+    """Scores of the frames of some stretches at the numbers of those frames."""
+    numbers = [number for begin, end in spans for number in range(begin, end)]
+    placed = [0.0] * spans[-1][1]
+    for number, score in zip(numbers, scores, strict=False):  # fewer where a file ends early
+        placed[number] = score
+    return placed
+
+
+def _arguments(
+    source: Path, processed: Path, video: Video, log: Path, spans: Sequence[tuple[int, int]] | None
+) -> list[str]:
     depth = "yuv420p10le" if video.bit_depth > 8 else "yuv420p"
     by_number = "settb=1/25,setpts=N"
+    if spans is not None:
+        chosen = "+".join(rf"between(n\,{begin}\,{end - 1})" for begin, end in spans)
+        by_number = f"select={chosen},{by_number}"
     asked = "|".join(rf"version={model}\\:name={name}" for name, model in models(video.height).items())
     place = str(log).replace("\\", "/").replace(":", r"\\:")
     size = "{}:{}".format(*_size(video))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from finesight.ui.cli import video_analyse, video_compare, video_plan, video_process
+from finesight.ui.cli import video_accept, video_analyse, video_compare, video_plan, video_process
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,4 +17,5 @@ def _noun() -> None:
 video_analyse.register(app)
 video_plan.register(app)
 video_process.register(app)
+video_accept.register(app)
 video_compare.register(app)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from finesight.video.evidence import Watch
 
 REJECTED = 3
+LimitsFile = Annotated[
+    Path | None, typer.Option(help="TOML file of limits on top of the shipped ones (docs/acceptance.md).")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,9 +35,7 @@ def compare(
         Path | None,
         typer.Option(help="Folder of an analysis of PROCESSED; findings are compared with --run's."),
     ] = None,
-    limits: Annotated[
-        Path | None, typer.Option(help="TOML file of limits on top of the shipped ones (docs/acceptance.md).")
-    ] = None,
+    limits: LimitsFile = None,
     ffmpeg: Annotated[
         str | None, typer.Option("--ffmpeg", help="Path of an ffmpeg with libvmaf; else imageio-ffmpeg's.")
     ] = None,
@@ -53,17 +54,24 @@ def compare(
     allowed = load_limits(limits)
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        found = _evidence(source, processed, (run, after), ffmpeg, _watcher(bar))
+        found = _evidence(source, processed, (run, after), ffmpeg, watcher(bar))
     verdict = judge(found, allowed)
     if as_json:
         typer.echo(f'{{"evidence":{found.model_dump_json()},"verdict":{verdict.model_dump_json()}}}')
     else:
-        console = Console(highlight=False)
-        if not console.is_terminal:  # A file has no edge at which a table would be cut.
-            console = Console(width=max(console.width, 160), highlight=False)
-        console.print(verdict_block(verdict))
+        print_wide(verdict_block(verdict))
     if verdict.outcome == "rejected":
         raise typer.Exit(REJECTED)
+
+
+def print_wide(block: object) -> None:
+    """Print a block of tables; a file has no edge at which they would be cut."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(width=max(console.width, 160), highlight=False)
+    console.print(block)
 
 
 def _evidence(
@@ -89,7 +97,7 @@ def _evidence(
     return evidence(measured, plan, before, seen_after)
 
 
-def _watcher(bar: Progress) -> Watch:
+def watcher(bar: Progress) -> Watch:
     """A bar for each thing that is done; of what has no known end it moves only."""
     from rich.progress import TaskID
 
