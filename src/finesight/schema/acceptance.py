@@ -54,3 +54,13 @@ class Acceptance(Frozen):
     checks: tuple[Check, ...]
     shots: tuple[ShotAcceptance, ...]
     rounds: tuple[Round, ...]
+
+
+class ChainResult(Frozen):
+    """What came of a video in one go. output: None: keep the source; acceptance: None where nothing was called."""
+
+    schema_version: int = 1
+    run: str
+    source: str
+    output: str | None
+    acceptance: Acceptance | None

@@ -117,7 +117,8 @@ def _make(process: Process, plan: Plan, how: Judging) -> None:
     """Have the output be what a plan says; where it is already, it stays as it is."""
     work = process.work
     there = read_processed(work.run)
-    if there.bytes > 0 and work.output.is_file() and _calls(there) == [shot.calls for shot in plan.shots]:
+    asked = [shot.calls for shot in plan.shots], work.settings.model_dump()
+    if there.bytes > 0 and work.output.is_file() and (_calls(there), there.settings) == asked:
         return
     made = process.make(plan, how.jobs, lambda done, of: how.watch("processing anew", done, of))
     # Between the new output and what is told of it nobody may take the one for the other.

@@ -12,20 +12,26 @@ from finesight.schema.plan import Plan
 from finesight.video.capability import probe
 from finesight.video.ffmpeg import Runner
 from finesight.video.folder import read_timeline
+from finesight.video.goals import Adapt, as_planned
 from finesight.video.planning import Offer, plan
 from finesight.video.rules import RuleSet
 
 PLAN = "plan.json"
 
 
-def plan_run(run: Path, rules: RuleSet, runner: Runner, cache: Path | None = None) -> Plan:
+def plan_run(
+    run: Path, rules: RuleSet, runner: Runner, cache: Path | None = None, adapt: Adapt = as_planned
+) -> Plan:
     """Plan an analysed run and leave plan.json in its folder.
+
+    Args:
+        adapt: adds to the plan what a goal needs (`goals`).
 
     Raises:
         InputError: the folder holds no timeline that can be read.
     """
     timeline = read_timeline(run)
-    made = plan(timeline, rules, offer_of(rules, runner, cache))
+    made = adapt(timeline, plan(timeline, rules, offer_of(rules, runner, cache)))
     write_text(run / PLAN, made.model_dump_json(indent=1) + "\n")
     return made
 

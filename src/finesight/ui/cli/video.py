@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from finesight.ui.cli import video_accept, video_analyse, video_compare, video_plan, video_process
+from finesight.ui.cli import video_accept, video_analyse, video_compare, video_plan, video_process, video_run
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -19,3 +19,4 @@ video_plan.register(app)
 video_process.register(app)
 video_accept.register(app)
 video_compare.register(app)
+video_run.register(app)
