@@ -21,7 +21,7 @@ import finesight
 from finesight.data.atomic import write_text
 from finesight.errors import InputError
 from finesight.schema.acceptance import Acceptance, Round
-from finesight.schema.plan import Plan
+from finesight.schema.plan import Decision, Plan
 from finesight.schema.processed import Processed
 from finesight.schema.video import Shot
 from finesight.video.acceptance import judge
@@ -160,6 +160,12 @@ def _concluded(work: Work, standing: Standing, plan: Plan, rounds: Sequence[Roun
 
 
 def _key(work: Work, plan: Plan, how: Judging) -> str:
-    told = [work.mark, plan.model_dump_json(), work.settings.model_dump_json(), how.limits.model_dump_json()]
+    calls = Decision(calls=plan.whole.calls), *(Decision(calls=shot.calls) for shot in plan.shots)
+    told = [
+        work.mark,
+        *(one.model_dump_json() for one in calls),
+        work.settings.model_dump_json(),
+        how.limits.model_dump_json(),
+    ]
     told += [how.weights, work.runner.version, finesight.__version__]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]

@@ -14,6 +14,7 @@ from finesight.schema.video import Timeline
 from finesight.video.accept import Judging, accept, read_acceptance
 from finesight.video.analyse import analyse
 from finesight.video.assembly import output_name
+from finesight.video.feedback_store import remember
 from finesight.video.ffmpeg import Runner
 from finesight.video.goals import Goal
 from finesight.video.making import digest
@@ -26,7 +27,11 @@ from finesight.video.work import Work, begin
 
 
 class Job(NamedTuple):
-    """What is to be done. run: folder of the work; model: its name; how: its weights and how results are judged."""
+    """What is to be done.
+
+    run: folder of the work. model: its name. how: its weights and how results are judged. explore, seed: as of
+    `plan_run`. store: of attempts; without one that of the run.
+    """
 
     source: Path
     out: Path
@@ -37,6 +42,9 @@ class Job(NamedTuple):
     model: str
     how: Judging
     settings: ChainSettings = ChainSettings()
+    explore: float = 0.0
+    seed: int = 0
+    store: Path | None = None
 
 
 class Prepared(NamedTuple):
@@ -79,7 +87,7 @@ def prepare(job: Job) -> Prepared:
             f"{job.source}: no frame of it has a diagnosis, so that nothing can be planned; "
             f"{job.run / 'frames.jsonl'} says why"
         )
-    plan = plan_run(job.run, job.rules, job.runner, how.cache, job.goal.adapt)
+    plan = plan_run(job.run, job.rules, job.runner, how.cache, job.goal.adapt, job.explore, job.seed)
     work = begin(
         job.run,
         job.rules.tools,
@@ -105,6 +113,7 @@ def carry_out(job: Job, ready: Prepared) -> ChainResult:
         if not (job.run / PROCESSED).exists():
             _process(job, ready)
         verdict = accept(ready.work, ready.plan, job.how)
+        remember(job.run, ready.plan, verdict, job.runner.version, job.store)
         if verdict.output:
             _publish(job.run / verdict.output, job.out)
     placed = str(job.out) if verdict and verdict.output else None

@@ -171,3 +171,49 @@ def test_settings_of_both_parts_come_from_one_file(clip, tmp_path):
 def test_a_model_that_says_nothing_plans_nothing_and_says_so(clip, tmp_path):
     with pytest.raises(InputError, match="no frame of it has a diagnosis"):
         ran(clip, tmp_path / "out.mp4", *FEW, "--model", script(tmp_path, "what?", "what?"))
+
+
+def test_every_attempt_is_remembered_shown_and_exported(clip, tmp_path):
+    store = tmp_path / "store.sqlite"
+    ran(
+        clip, tmp_path / "a.mp4", *FEW, "--feedback", store, "--model", script(tmp_path, BAD, BAD, FINE, FINE)
+    )
+    ran(clip, tmp_path / "b.mp4", *FEW, "--feedback", store, "--model", script(tmp_path, *[BAD] * 4), code=3)
+
+    def told(*words: object) -> Result:
+        done = CliRunner().invoke(app, ["video", "feedback", *map(str, words)], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done
+
+    lines = told(store).stdout.splitlines()
+    assert [" ".join(line.split()) for line in lines][-2:] == [
+        "brighten planned 2 1 1 0.283",
+        "2 attempts at shots of 1 videos",
+    ]
+    (row,) = json.loads(told(store, "--json").stdout)
+    assert (row["outcomes"]["accepted"], row["outcomes"]["no benefit"]) == (1, 1)
+    assert row["reward"] == pytest.approx((2 / 3 - 0.1) / 2, abs=1e-5)
+    out = tmp_path / "out.jsonl"
+    assert "2 attempts" in told(store, "--export", out).stderr
+    assert [json.loads(line)["outcome"] for line in out.read_text().splitlines()] == [
+        "accepted",
+        "no benefit",
+    ]
+    assert len(json.loads(told(out, store, "--json").stdout)) == 1
+
+
+def test_without_a_store_attempts_are_remembered_in_the_run(clip, tmp_path):
+    ran(clip, tmp_path / "a.mp4", *FEW, "--model", script(tmp_path, BAD, BAD, FINE, FINE))
+    assert (tmp_path / "a.mp4.run/feedback.sqlite").stat().st_size > 0
+
+
+def test_with_a_share_to_explore_the_way_is_drawn_and_its_chance_is_in_the_plan(clip, tmp_path):
+    arms = set()
+    for seed in range(6):
+        out = tmp_path / f"{seed}.mp4"
+        model = script(tmp_path, BAD, BAD)
+        words = ("--dry-run", "--json", "--explore", 1, "--seed", seed, "--model", model)
+        (shot,) = json.loads(ran(clip, out, *FEW, *words).stdout)["plan"]["shots"]
+        assert shot["choice"]["propensity"] == pytest.approx(1 / len(shot["choice"]["arms"]))
+        arms.add(shot["choice"]["arm"])
+    assert len(arms) > 1

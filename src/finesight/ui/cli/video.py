@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from finesight.ui.cli import video_accept, video_analyse, video_compare, video_plan, video_process, video_run
+from finesight.ui.cli import (
+    video_accept,
+    video_analyse,
+    video_compare,
+    video_feedback,
+    video_plan,
+    video_process,
+    video_run,
+)
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -20,3 +28,4 @@ video_process.register(app)
 video_accept.register(app)
 video_compare.register(app)
 video_run.register(app)
+video_feedback.register(app)

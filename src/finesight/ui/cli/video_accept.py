@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from finesight.video.work import Work
 
 REJECTED = 3
+Store = Annotated[
+    Path | None,
+    typer.Option("--feedback", help="Store that attempts are added to; else RUN/feedback.sqlite."),
+]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Chunks at a time; without it half the cores.")]
 
 
@@ -38,6 +42,7 @@ def accept(
     ] = None,
     limits: LimitsFile = None,
     jobs: Jobs = None,
+    store: Store = None,
     source: Annotated[
         Path | None, typer.Option(help="The file, if it is not where it was analysed; it is only read.")
     ] = None,
@@ -49,6 +54,7 @@ def accept(
 ) -> None:
     """Judge a processed run: weaken what goes too far, put back what is no better; exit code 3 when rejected."""
     from finesight.video.accept import accept as accept_run
+    from finesight.video.feedback_store import remember
     from finesight.video.ffmpeg import load_runner
     from finesight.video.folder import read_record
     from finesight.video.plan_file import read_plan
@@ -72,6 +78,7 @@ def accept(
             lambda done, of: watch("reading times", done, of),
         )
         done = accept_run(work, plan, how)
+    remember(run, plan, done, runner.version, store)
     show(done, work, as_json)
 
 

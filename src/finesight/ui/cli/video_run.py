@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from finesight.ui.cli.video_accept import REJECTED, Jobs, watching
+from finesight.ui.cli.video_accept import REJECTED, Jobs, Store, watching
 from finesight.ui.cli.video_compare import LimitsFile, print_wide
-from finesight.ui.cli.video_plan import Program, Rules
+from finesight.ui.cli.video_plan import Explore, Program, Rules, Seed
 
 if TYPE_CHECKING:
     from finesight.schema.acceptance import ChainResult
@@ -44,6 +44,9 @@ def run(
     limits: LimitsFile = None,
     rules: Rules = None,
     jobs: Jobs = None,
+    explore_share: Explore = 0.0,
+    seed: Seed = 0,
+    store: Store = None,
     ffmpeg: Program = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Analyse, print plan and commands, and encode nothing.")
@@ -57,6 +60,7 @@ def run(
     check_places(video, out, place)
     with watching() as watch:
         job = _job(video, out, place, settings, model, goal, limits, rules, jobs, ffmpeg, watch)
+        job = job._replace(explore=explore_share, seed=seed, store=store)
         ready = prepare(job)
         done = None if dry_run else carry_out(job, ready)
     if done is None:
