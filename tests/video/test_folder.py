@@ -59,6 +59,17 @@ def test_another_file_model_or_setting_is_refused_by_name(
     assert "name another folder" in str(caught.value)
 
 
+def test_a_kill_before_the_record_is_written_leaves_a_folder_that_can_be_begun(tmp_path: Path) -> None:
+    for name in ("shots.jsonl", "frames.jsonl", ".0123.tmp"):
+        (tmp_path / name).touch()
+    with RunFolder(tmp_path, record()) as folder:
+        assert folder.record == record()
+    (tmp_path / "run.json").unlink()
+    (tmp_path / "shots.jsonl").write_text("mine")
+    with pytest.raises(ConfigError, match="is no run folder and not empty"):
+        RunFolder(tmp_path, record())
+
+
 def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(ConfigError, match="is no run folder and not empty"):

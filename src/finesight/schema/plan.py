@@ -97,10 +97,25 @@ class Decision(Frozen):
     lost: tuple[Lost, ...] = ()
 
 
+class Choice(Frozen):
+    """Which way of doing what rules ask for was taken in a shot.
+
+    policy: who chose. arm: one of `arms`, as `finesight.video.exploring` names them. propensity: the chance that it
+    had. shadow: what a policy that only watches would have taken.
+    """
+
+    policy: str = "rules"
+    arm: str
+    arms: tuple[str, ...]
+    propensity: float = Field(default=1.0, gt=0, le=1)
+    shadow: str | None = None
+
+
 class ShotPlan(Decision):
     """What is done with a shot; its calls are those of the whole video and its own.
 
-    unanswered: ids of findings about which no rule decided. diagnosed: whether any frame of it was.
+    unanswered: ids of findings about which no rule decided. diagnosed: whether any frame of it was. choice: where
+    rules ask for something, in which way it is done.
     """
 
     shot: int = Field(ge=0)
@@ -108,6 +123,7 @@ class ShotPlan(Decision):
     end: float = Field(ge=0)
     unanswered: tuple[str, ...] = ()
     diagnosed: bool = True
+    choice: Choice | None = None
 
 
 class Plan(Frozen):

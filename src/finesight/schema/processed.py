@@ -51,8 +51,8 @@ class ProcessedShot(Frozen):
 class Processed(Frozen):
     """A whole video as it came out.
 
-    output: its file in the run folder. settings: of the encoder, as it was told them. notes: what a reader should
-    know, as what was assumed or could not be kept. assembly: the command that joined the chunks.
+    output: its file in the run folder. settings: of processing; encoder: what that is told. notes: what a reader
+    should know, as what was assumed or could not be kept. assembly: the command that joined the chunks.
     """
 
     schema_version: int = 1
@@ -60,6 +60,7 @@ class Processed(Frozen):
     output: str
     frames: int = Field(gt=0)
     bytes: int = Field(ge=0)
+    settings: Mapping[str, str | int | float] = Field(default_factory=dict)
     encoder: tuple[str, ...]
     versions: Mapping[str, str] = Field(default_factory=dict)
     assembly: tuple[str, ...]

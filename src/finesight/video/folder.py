@@ -85,7 +85,7 @@ class RunFolder:
         """
         self.path = path
         before = _read(path / RUN, RunRecord)
-        if before is None and path.is_dir() and any(path.iterdir()):
+        if before is None and path.is_dir() and not all(map(_just_begun, path.iterdir())):
             raise ConfigError(f"{path}: is no run folder and not empty; name another one")
         if before is not None:
             _check_same(path, before, record)
@@ -173,6 +173,12 @@ def _read(path: Path, kind: type[M]) -> M | None:
     except (OSError, ValidationError) as error:
         told = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: cannot be read ({told}); delete the folder and analyse again") from error
+
+
+def _just_begun(file: Path) -> bool:
+    """Whether it is what a kill leaves before the run's record is written."""
+    half_written = file.name.startswith(".") and file.suffix == ".tmp"
+    return half_written or (file.name in (SHOTS, FRAMES) and file.stat().st_size == 0)
 
 
 def _check_same(path: Path, before: RunRecord, now: RunRecord) -> None:

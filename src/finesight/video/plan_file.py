@@ -10,22 +10,36 @@ from finesight.data.atomic import write_text
 from finesight.errors import InputError
 from finesight.schema.plan import Plan
 from finesight.video.capability import probe
+from finesight.video.exploring import choose
 from finesight.video.ffmpeg import Runner
 from finesight.video.folder import read_timeline
+from finesight.video.goals import Adapt, as_planned
 from finesight.video.planning import Offer, plan
 from finesight.video.rules import RuleSet
 
 PLAN = "plan.json"
 
 
-def plan_run(run: Path, rules: RuleSet, runner: Runner, cache: Path | None = None) -> Plan:
+def plan_run(
+    run: Path,
+    rules: RuleSet,
+    runner: Runner,
+    cache: Path | None = None,
+    adapt: Adapt = as_planned,
+    explore: float = 0.0,
+    seed: int = 0,
+) -> Plan:
     """Plan an analysed run and leave plan.json in its folder.
 
+    Args:
+        adapt: adds to the plan what a goal needs (`goals`). explore: share of shots that are done in a way that is
+            drawn (`exploring`), by the seed.
+
     Raises:
-        InputError: the folder holds no timeline that can be read.
+        InputError: the folder holds no timeline that can be read. ConfigError: `explore` is no share.
     """
     timeline = read_timeline(run)
-    made = plan(timeline, rules, offer_of(rules, runner, cache))
+    made = choose(adapt(timeline, plan(timeline, rules, offer_of(rules, runner, cache))), explore, seed)
     write_text(run / PLAN, made.model_dump_json(indent=1) + "\n")
     return made
 

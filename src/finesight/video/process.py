@@ -165,6 +165,7 @@ def _told(work: Work, plan: Plan, orders: Sequence[Order], made: Mapping[str, Ma
         output=f"{FOLDER}/{work.output.name}",
         frames=len(work.pace.ticks),
         bytes=0,
+        settings=work.settings.model_dump(),
         encoder=(*encoding.options, "-pix_fmt", encoding.pixel_format),
         versions={
             "finesight": finesight.__version__,

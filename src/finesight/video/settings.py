@@ -42,3 +42,12 @@ class ProcessSettings(BaseModel):
     threads: int = Field(default=2, ge=1, le=64)
     shortest: float = Field(default=5, ge=0)
     longest: float = Field(default=60, gt=0)
+
+
+class ChainSettings(BaseModel):
+    """Settings of `finesight video run`: those of its two parts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    analysis: AnalysisSettings = AnalysisSettings()
+    process: ProcessSettings = ProcessSettings()

@@ -1,19 +1,31 @@
-"""`finesight video`: a video analysed, planned and treated shot by shot."""
+"""`finesight video`: a video analysed, planned, treated shot by shot, and judged."""
 
 from __future__ import annotations
 
 import typer
 
-from finesight.ui.cli import video_analyse, video_plan, video_process
+from finesight.ui.cli import (
+    video_accept,
+    video_analyse,
+    video_compare,
+    video_feedback,
+    video_plan,
+    video_process,
+    video_run,
+)
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def _noun() -> None:
-    """Analyse a video shot by shot, choose what is done with it, and do it."""
+    """Analyse a video shot by shot, choose what is done with it, do it, and judge what came of it."""
 
 
 video_analyse.register(app)
 video_plan.register(app)
 video_process.register(app)
+video_accept.register(app)
+video_compare.register(app)
+video_run.register(app)
+video_feedback.register(app)

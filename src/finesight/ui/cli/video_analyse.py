@@ -47,7 +47,7 @@ def analyse(
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         timeline = analyse_video(
-            video, out, _lazily(where), _settings(settings), where, mark_of_weights(where), _watcher(bar)
+            video, out, lazily(where), _settings(settings), where, mark_of_weights(where), _watcher(bar)
         )
     for note in timeline.notes:
         print(f"{timeline.video.path}: {note}", file=sys.stderr)
@@ -72,7 +72,7 @@ def _settings(given: list[str] | None) -> AnalysisSettings:
     return load_config(AnalysisSettings, None, arguments)
 
 
-def _lazily(where: str) -> Diagnose:
+def lazily(where: str) -> Diagnose:
     """A diagnoser that is loaded when the first frame is there: a file that is no video is told of at once."""
     from functools import cache
 

@@ -18,6 +18,13 @@ Rules = Annotated[
 Program = Annotated[
     str | None, typer.Option("--ffmpeg", help="Path of an ffmpeg, or scripted:FILE; else imageio-ffmpeg's.")
 ]
+Explore = Annotated[
+    float,
+    typer.Option(
+        "--explore", min=0, max=1, help="Share of shots done in another way than rules ask, to learn from."
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Of what is drawn for --explore.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -36,6 +43,8 @@ def plan_(
         bool, typer.Option("--explain", help="Say which rules fired, which lost, and why.")
     ] = False,
     ffmpeg: Program = None,
+    explore_share: Explore = 0.0,
+    seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Choose tools for each shot of an analysed video by rules."""
@@ -48,7 +57,7 @@ def plan_(
 
     timeline = read_timeline(run)
     chosen = load_rules(rules)
-    made = plan_run(run, chosen, load_runner(ffmpeg), default_cache())
+    made = plan_run(run, chosen, load_runner(ffmpeg), default_cache(), explore=explore_share, seed=seed)
     if as_json:
         typer.echo(made.model_dump_json())
     else:

@@ -73,8 +73,8 @@ def process(
         _print(processed_block(done, run))
 
 
-def _show_commands(work: Work, plan: Plan, as_json: bool) -> None:
-    """The words that ffmpeg would be told, as a shell takes them."""
+def commands_of(work: Work, plan: Plan) -> list[tuple[str, ...]]:
+    """The words that ffmpeg would be told."""
     from finesight.video.chunks import with_files
     from finesight.video.process import CHUNKS, LIST
     from finesight.video.work import assembly_of, orders_of
@@ -88,10 +88,16 @@ def _show_commands(work: Work, plan: Plan, as_json: bool) -> None:
     joined = with_files(
         assembly_of(work), list=str(work.folder / LIST), source=source, output=str(work.output)
     )
+    return [*commands, joined]
+
+
+def _show_commands(work: Work, plan: Plan, as_json: bool) -> None:
+    """The commands as a shell takes them."""
+    commands = commands_of(work, plan)
     if as_json:
-        typer.echo(json.dumps({"commands": [*commands, joined]}))
+        typer.echo(json.dumps({"commands": commands}))
     else:
-        for command in (*commands, joined):
+        for command in commands:
             typer.echo(shlex.join(("ffmpeg", *command)))
 
 

@@ -1,0 +1,141 @@
+"""`finesight video run`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from finesight.ui.cli.video_accept import REJECTED, Jobs, Store, watching
+from finesight.ui.cli.video_compare import LimitsFile, print_wide
+from finesight.ui.cli.video_plan import Explore, Program, Rules, Seed
+
+if TYPE_CHECKING:
+    from finesight.schema.acceptance import ChainResult
+    from finesight.video.analyse import Watch
+    from finesight.video.chain import Job, Prepared
+    from finesight.video.settings import ChainSettings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to `finesight video`."""
+    app.command()(run)
+
+
+def run(
+    video: Annotated[Path, typer.Argument(metavar="IN", help="The file; it is only read.")],
+    out: Annotated[Path, typer.Argument(help="What is made of it; written at the end, whole or not at all.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="A TOML file first (may be left out), then key=value overrides."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model folder, hub id or server:URL; without it the default.")
+    ] = None,
+    goal: Annotated[str, typer.Option(help="What it is to become: clean.")] = "clean",
+    folder: Annotated[
+        Path | None, typer.Option("--run", help="Folder of the work; without it OUT.run.")
+    ] = None,
+    limits: LimitsFile = None,
+    rules: Rules = None,
+    jobs: Jobs = None,
+    explore_share: Explore = 0.0,
+    seed: Seed = 0,
+    store: Store = None,
+    ffmpeg: Program = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Analyse, print plan and commands, and encode nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Analyse, plan, process and accept in one go; exit code 3 and no output when it is rejected."""
+    from finesight.video.chain import carry_out, check_places, prepare
+
+    place = folder or out.with_name(f"{out.name}.run")
+    check_places(video, out, place)
+    with watching() as watch:
+        job = _job(video, out, place, settings, model, goal, limits, rules, jobs, ffmpeg, watch)
+        job = job._replace(explore=explore_share, seed=seed, store=store)
+        ready = prepare(job)
+        done = None if dry_run else carry_out(job, ready)
+    if done is None:
+        _show_plan(job, ready, as_json)
+    else:
+        _show(done, ready, as_json)
+
+
+def _job(
+    video: Path,
+    out: Path,
+    place: Path,
+    settings: list[str] | None,
+    model: str | None,
+    goal: str,
+    limits: Path | None,
+    rules: Path | None,
+    jobs: int | None,
+    ffmpeg: str | None,
+    watch: Watch,
+) -> Job:
+    from finesight.model.diagnose import default_model
+    from finesight.model.samplers import mark_of_weights
+    from finesight.ui.cli.video_analyse import lazily
+    from finesight.video.accept import Judging
+    from finesight.video.capability import default_cache
+    from finesight.video.chain import Job
+    from finesight.video.ffmpeg import load_runner
+    from finesight.video.goals import goal_named
+    from finesight.video.limits import load_limits
+    from finesight.video.rule_files import load_rules
+
+    where = model or default_model()
+    cores = jobs or max(1, (os.cpu_count() or 1) // 2)
+    allowed, weights = load_limits(limits), mark_of_weights(where)
+    how = Judging(allowed, lazily(where), weights, default_cache(), cores, watch)
+    chosen, program = load_rules(rules), load_runner(ffmpeg)
+    return Job(video, out, place, chosen, program, goal_named(goal), where, how, _settings(settings))
+
+
+def _settings(given: list[str] | None) -> ChainSettings:
+    from finesight.config import load_config
+    from finesight.video.settings import ChainSettings
+
+    arguments = given or []
+    if arguments and "=" not in arguments[0]:
+        return load_config(ChainSettings, Path(arguments[0]), arguments[1:])
+    return load_config(ChainSettings, None, arguments)
+
+
+def _show_plan(job: Job, ready: Prepared, as_json: bool) -> None:
+    from finesight.ui.cli.video_process import commands_of
+    from finesight.ui.plan import plan_block
+
+    commands = commands_of(ready.work, ready.plan)
+    if as_json:
+        plan = ready.plan.model_dump(mode="json")
+        typer.echo(json.dumps({"run": str(job.run), "plan": plan, "commands": commands}))
+        return
+    print_wide(plan_block(ready.plan, ready.timeline, job.rules.tools, explain=True))
+    for command in commands:
+        typer.echo(shlex.join(("ffmpeg", *command)))
+
+
+def _show(done: ChainResult, ready: Prepared, as_json: bool) -> None:
+    from finesight.ui.acceptance import acceptance_block
+
+    if as_json:
+        typer.echo(done.model_dump_json())
+    elif done.acceptance:
+        print_wide(acceptance_block(done.acceptance, ready.work.run))
+    verdict = done.acceptance
+    if verdict is None:
+        print(f"{done.source}: no rule asks for anything; there is nothing to make of it", file=sys.stderr)
+    elif done.output:
+        print(f"{done.output}: {verdict.outcome}", file=sys.stderr)
+    if verdict and verdict.outcome == "rejected":
+        raise typer.Exit(REJECTED)

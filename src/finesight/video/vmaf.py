@@ -1,0 +1,137 @@
+"""VMAF of each frame, by models that do not reward enhancement, through ffmpeg's libvmaf.
+
+The plain model v0.6.1 is not used: it gives 100 to a picture that was sharpened or given more contrast.
+
+References: Z. Li et al., "Toward a better quality metric for the video community", Netflix Technology Blog, 2020
+(NEG, "no enhancement gain"); Netflix/vmaf pull request 1544, 2026 (the v1.0.16 models for SDR).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from math import ceil, floor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from finesight.errors import InputError
+from finesight.schema.verdict import Pooled
+from finesight.schema.video import Shot, Video
+from finesight.video.ffmpeg import Runner
+
+_LOW = 0.05
+_UHD_LINES = 1440
+_SHORT_PX, _LONG_PX = 240, 320
+"""Below about this size the v1 model has no scale left on which it could measure, and libvmaf fails."""
+_LOG = "vmaf.json"
+
+Scores = Mapping[str, Sequence[float]]
+
+
+def models(lines: int) -> dict[str, str]:
+    """The models for a video of so many lines, by the name under which they are told.
+
+    All are for a screen seen from 3 times its height. Above 1440 lines the v1 model is that for 2160.
+    """
+    return {"neg": "vmaf_v0.6.1neg", "v1": "vmaf_v1.0.16_3d0h" + ("_2160" if lines > _UHD_LINES else "")}
+
+
+def vmaf(
+    source: Path, processed: Path, video: Video, runner: Runner, shots: Sequence[Shot] | None = None
+) -> dict[str, list[float]]:
+    """Scores 0..100 of all frames that both files have, by model, frame by frame as they are counted.
+
+    Times do not count, and a processed picture of another size is brought to that of the source. Pictures too small
+    for the models are enlarged, both alike.
+
+    Args:
+        video: the source.
+        shots: of which frames are scored, in order; those of others have 0. None scores all.
+
+    Raises:
+        InputError: ffmpeg could not do it; with its words.
+    """
+    spans = None if shots is None else _spans(shots)
+    if spans == []:
+        return {name: [] for name in models(video.height)}
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / _LOG
+        ran = runner.run(_arguments(source, processed, video, log, spans))
+        try:
+            frames = json.loads(log.read_bytes())["frames"]
+        except (OSError, ValueError, KeyError) as error:
+            words = ran.said.splitlines()[:1] or [str(error)]
+            raise InputError(
+                f"{processed}: cannot be compared with {source} by VMAF ({words[0]}); "
+                "`finesight video compare` needs an ffmpeg with libvmaf and its v1 models, as imageio-ffmpeg has it"
+            ) from error
+    scores = {name: [float(frame["metrics"][name]) for frame in frames] for name in models(video.height)}
+    return scores if spans is None else {name: _placed(each, spans) for name, each in scores.items()}
+
+
+def pooled(scores: Sequence[float], shot: Shot) -> Pooled:
+    """The scores of the frames of a shot in three numbers; all 0 where it has none.
+
+    The harmonic mean is that of libvmaf, of scores + 1. The 5th percentile is a score that occurs, and not above the
+    mean.
+    """
+    own = sorted(scores[shot.first_frame : shot.first_frame + shot.frames])
+    if not own:
+        return Pooled(harmonic=0, low=0, least=0)
+    harmonic = len(own) / sum(1 / (score + 1) for score in own) - 1
+    return Pooled(
+        harmonic=round(harmonic, 3), low=round(own[floor(_LOW * len(own))], 3), least=round(own[0], 3)
+    )
+
+
+def _spans(shots: Sequence[Shot]) -> list[tuple[int, int]]:
+    """First frame and the one behind the last of each stretch of shots."""
+    spans: list[tuple[int, int]] = []
+    for shot in shots:
+        begin, end = shot.first_frame, shot.first_frame + shot.frames
+        if spans and spans[-1][1] == begin:
+            begin = spans.pop()[0]
+        spans.append((begin, end))
+    return spans
+
+
+def _placed(scores: Sequence[float], spans: Sequence[tuple[int, int]]) -> list[float]:
+    """Scores of the frames of some stretches at the numbers of those frames."""
+    numbers = [number for begin, end in spans for number in range(begin, end)]
+    placed = [0.0] * spans[-1][1]
+    for number, score in zip(numbers, scores, strict=False):  # fewer where a file ends early
+        placed[number] = score
+    return placed
+
+
+def _arguments(
+    source: Path, processed: Path, video: Video, log: Path, spans: Sequence[tuple[int, int]] | None
+) -> list[str]:
+    depth = "yuv420p10le" if video.bit_depth > 8 else "yuv420p"
+    by_number = "settb=1/25,setpts=N"
+    if spans is not None:
+        chosen = "+".join(rf"between(n\,{begin}\,{end - 1})" for begin, end in spans)
+        by_number = f"select={chosen},{by_number}"
+    asked = "|".join(rf"version={model}\\:name={name}" for name, model in models(video.height).items())
+    place = str(log).replace("\\", "/").replace(":", r"\\:")
+    size = "{}:{}".format(*_size(video))
+    same = f"{by_number},scale={size}:flags=bicubic,format={depth}"
+    graph = (
+        f"[0:V:0]{same}[p];[1:V:0]{same}[s];"
+        f"[p][s]libvmaf=shortest=1:model={asked}:log_fmt=json:log_path={place}:n_threads={os.cpu_count() or 1}"
+    )
+    inputs = [word for path in (processed, source) for word in ("-noautorotate", "-i", _file(path))]
+    return [*inputs, "-lavfi", graph, "-f", "null", "-"]
+
+
+def _size(video: Video) -> tuple[int, int]:
+    """The size at which pictures are compared: the source's, or a multiple."""
+    short, long = sorted((video.width, video.height))
+    times = max(1, ceil(_SHORT_PX / short), ceil(_LONG_PX / long))
+    return times * video.width, times * video.height
+
+
+def _file(path: Path) -> str:
+    """The name as ffmpeg takes it for that of a file, whatever it is."""
+    return f"file:{path.absolute()}"
