@@ -260,7 +260,7 @@ def test_what_was_measured_is_kept_until_a_file_changes(source, tmp_path):
 
 def test_an_ffmpeg_without_vmaf_is_told_of_with_the_remedy(source):
     script = ScriptedFfmpeg({"libvmaf": "No such filter: 'libvmaf'"})
-    with pytest.raises(InputError, match=r"No such filter: 'libvmaf'.*needs an ffmpeg with libvmaf"):
+    with pytest.raises(InputError, match=r"No such filter: 'libvmaf'.*takes an ffmpeg with libvmaf"):
         measure_pair(source, source, script)
 
 

@@ -24,6 +24,7 @@ from finesight.video.probe import probe
 from finesight.video.process import PROCESSED, Process
 from finesight.video.rules import RuleSet
 from finesight.video.settings import ChainSettings
+from finesight.video.vmaf import require_vmaf
 from finesight.video.work import Work, begin
 
 
@@ -106,11 +107,12 @@ def carry_out(job: Job, ready: Prepared) -> ChainResult:
     goes on.
 
     Raises:
-        InputError: a chunk does not come out as it should.
+        InputError: this ffmpeg has no VMAF, or a chunk does not come out as it should.
     """
     verdict = None
     if any(shot.calls for shot in ready.plan.shots):
         if not (job.run / PROCESSED).exists():
+            require_vmaf(job.runner)
             _process(job, ready)
         verdict = accept(ready.work, ready.plan, job.how)
         if verdict.output:

@@ -64,6 +64,8 @@ def run(
         job = _job(video, out, place, settings, model, goal, limits, rules, jobs, ffmpeg, watch)
         job = job._replace(wish=wish_of(explore_share, seed, policy, enact), store=store)
         ready = prepare(job)
+        for note in (*ready.timeline.notes, *_notes(ready)):
+            print(f"{video}: {note}", file=sys.stderr)
         done = None if dry_run else carry_out(job, ready)
     if done is None:
         _show_plan(job, ready, as_json)
@@ -111,6 +113,15 @@ def _settings(given: list[str] | None) -> ChainSettings:
     if arguments and "=" not in arguments[0]:
         return load_config(ChainSettings, Path(arguments[0]), arguments[1:])
     return load_config(ChainSettings, None, arguments)
+
+
+def _notes(ready: Prepared) -> tuple[str, ...]:
+    """What is assumed of the file, and what cannot be kept, where something is made of it."""
+    from finesight.video.work import encoding_for, notes_of
+
+    if not any(shot.calls for shot in ready.plan.shots):
+        return ()
+    return notes_of(ready.work, encoding_for(ready.work, ready.plan))
 
 
 def _show_plan(job: Job, ready: Prepared, as_json: bool) -> None:
