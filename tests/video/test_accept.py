@@ -26,6 +26,7 @@ from finesight.video.analyse import analyse
 from finesight.video.ffmpeg import Runner
 from finesight.video.folder import read_timeline
 from finesight.video.limits import load_limits
+from finesight.video.making import digest
 from finesight.video.plan_file import PLAN, read_plan
 from finesight.video.process import PROCESSED, Process, read_processed
 from finesight.video.settings import AnalysisSettings, ProcessSettings
@@ -33,7 +34,7 @@ from finesight.video.tools import TOOLS
 from finesight.video.work import Work, begin
 
 FINE = ProcessSettings(crf=4, preset="ultrafast", shortest=0, threads=1)
-ONE_FRAME = AnalysisSettings(short_frames=2, extremes=False, again=0, min_shot=0.3)
+ONE_FRAME = AnalysisSettings(short_frames=2, extremes=False, again=0, min_shot=0.3, batch=1)
 
 
 def brighten(*gammas: float, tool: str = "brighten") -> ToolCall:
@@ -79,11 +80,12 @@ class Ready:
 
     def __init__(self, run: Path, source: Path, diagnose, runner: Runner, cache: Path) -> None:
         self.run, self.source, self.diagnose, self.runner, self.cache = run, source, diagnose, runner, cache
+        self.settings = FINE
         self.made = self.process()
 
     @property
     def work(self) -> Work:
-        return begin(self.run, TOOLS, self.runner, FINE)
+        return begin(self.run, TOOLS, self.runner, self.settings)
 
     def process(self) -> Processed:
         with Process(self.work) as process:
@@ -293,6 +295,17 @@ def test_when_the_output_is_another_it_is_judged_again(ready):
     assert outcomes(film.accept())[0] == "rolled back"
 
 
+def test_with_another_setting_of_the_encoder_the_output_is_made_and_judged_anew(ready):
+    film = ready(GOOD, ())
+    film.accept()
+    before = film.output.stat().st_size
+    film.settings = FINE.model_copy(update={"crf": 12})
+    done = film.accept()
+    assert read_processed(film.run).settings["crf"] == 12
+    assert film.output.stat().st_size < before
+    assert done.mark == digest(film.output)
+
+
 def test_a_run_that_is_not_processed_is_refused_with_the_remedy(ready):
     film = ready(GOOD)
     (film.run / PROCESSED).unlink()
@@ -304,7 +317,7 @@ KILLED = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from test_accept import Ready
+from test_accept import FINE, Ready
 from conftest import ByBrightness
 from finesight.video.ffmpeg import load_runner
 class Slow(ByBrightness):
@@ -314,6 +327,7 @@ class Slow(ByBrightness):
         return super().__call__(pictures)
 run, cache = map(Path, sys.argv[1:])
 film = object.__new__(Ready)
+film.settings = FINE
 film.run, film.diagnose, film.runner, film.cache = run, Slow(), load_runner(), cache
 film.accept()
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -259,7 +260,7 @@ def test_what_was_measured_is_kept_until_a_file_changes(source, tmp_path):
 
 def test_an_ffmpeg_without_vmaf_is_told_of_with_the_remedy(source):
     script = ScriptedFfmpeg({"libvmaf": "No such filter: 'libvmaf'"})
-    with pytest.raises(InputError, match=r"No such filter: 'libvmaf'.*needs an ffmpeg with libvmaf"):
+    with pytest.raises(InputError, match=r"No such filter: 'libvmaf'.*takes an ffmpeg with libvmaf"):
         measure_pair(source, source, script)
 
 
@@ -299,3 +300,24 @@ def test_findings_of_another_analysis_are_pooled_over_the_time_of_the_shot(sourc
     )
     halves = [Shot(index=i, start=2 * i, end=2 * i + 2, first_frame=50 * i, frames=50) for i in (0, 1)]
     assert [[f.type for f in findings_at(seen, half).findings] for half in halves] == [[], [T.NOISE]]
+
+
+def test_shots_that_are_not_asked_for_are_not_scored_and_the_others_score_as_ever(source, tmp_path):
+    edges = [0, 3, 5, 11, FRAMES]
+    shots = tuple(
+        Shot(index=i, start=a / 25, end=b / 25, first_frame=a, frames=b - a)
+        for i, (a, b) in enumerate(pairwise(edges))
+    )
+    graph = "gblur=sigma=2:enable='between(n,5,10)'"
+    other = filtered(source, tmp_path / "blurred.mp4", graph)
+    whole = measure_pair(source, other, RUNNER, shots)
+    some = measure_pair(source, other, RUNNER, shots, scored=(shots[1], shots[2]))
+    assert some.changes == whole.changes
+    for model, scores in whole.scores.items():
+        told = some.scores[model]
+        assert told[:3] == (0.0,) * 3
+        assert len(told) == 11
+        # What moved since the frame before differs at a cut, so the first frame of a stretch is another matter.
+        assert told[4:11] == pytest.approx(scores[4:11], abs=0.5)
+        assert min(told[3:5]) > max(told[6:11])
+    assert not any(measure_pair(source, other, RUNNER, shots, scored=()).scores.values())

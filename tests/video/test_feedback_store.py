@@ -72,7 +72,7 @@ def judged(tmp_path, write_video, shot, by_brightness, call, ffmpeg) -> Path:
 
 
 def test_every_attempt_is_there_with_what_was_known_done_and_found(judged):
-    one, other, left, again = read(judged / STORE)
+    left, one, other, again = read(judged / STORE)
     assert [a.outcome for a in (one, other, left, again)] == ["weaken", "no benefit", "left", "accepted"]
     assert [(a.shot, a.round) for a in (one, other, left, again)] == [(0, 0), (1, 0), (2, 0), (0, 1)]
     assert one.reward == pytest.approx(1 - 0.1)

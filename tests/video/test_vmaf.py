@@ -6,7 +6,7 @@ import pytest
 
 from finesight.video.ffmpeg import load_runner
 from finesight.video.probe import probe
-from finesight.video.vmaf import models, vmaf
+from finesight.video.vmaf import models, require_vmaf, vmaf
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,7 @@ def test_pictures_of_every_size_are_like_themselves(tmp_path, write_video, shot,
 def test_large_pictures_have_a_model_of_their_own():
     assert models(1080)["v1"] != models(2160)["v1"]
     assert models(720) == models(1080)
+
+
+def test_the_ffmpeg_that_is_installed_has_what_is_needed():
+    require_vmaf(load_runner())

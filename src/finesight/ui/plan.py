@@ -11,6 +11,7 @@ from rich.text import Text
 from finesight.schema.plan import Decision, Fired, Plan, ShotPlan, ToolCall
 from finesight.schema.video import Timeline, VideoFinding
 from finesight.ui.terminal import plain
+from finesight.video.exploring import PLANNED
 from finesight.video.graph import graph_of
 from finesight.video.tool import Tool
 
@@ -24,7 +25,7 @@ def plan_block(
         lines += [Text("whole video", style="bold"), *_explained(made.whole, timeline.findings), Text()]
     for shot in made.shots:
         findings = next((s.findings for s in timeline.shots if s.shot.index == shot.shot), ())
-        lines += [_head(shot), *(_call(call) for call in shot.calls)]
+        lines += [_head(shot), *(_call(call) for call in shot.calls), *_way(shot)]
         if graph := graph_of(shot.calls, tools, timeline.video.colour):
             lines.append(Padding(Text(f"-vf {graph}", style="dim"), (0, 0, 0, 2), expand=False))
         if explain:
@@ -58,6 +59,16 @@ def _head(shot: ShotPlan) -> Text:
     elif not shot.calls:
         head.append("  left as it is", style="not bold")
     return head
+
+
+def _way(shot: ShotPlan) -> Iterator[RenderableType]:
+    """In which way it is done, where that is not the way of the rules, and what a watching policy would take."""
+    way = shot.choice
+    if way and way.arm != PLANNED:
+        who = "drawn" if way.policy == "rules" else "chosen by the policy, or drawn"
+        yield _below(f"way: {way.arm}, {who}, with a chance of {way.propensity:.0%}")
+    if way and way.shadow and way.shadow != way.arm:
+        yield _below(f"the policy, which only watches, would take: {way.shadow}")
 
 
 def _call(call: ToolCall) -> RenderableType:

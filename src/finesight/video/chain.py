@@ -14,6 +14,7 @@ from finesight.schema.video import Timeline
 from finesight.video.accept import Judging, accept, read_acceptance
 from finesight.video.analyse import analyse
 from finesight.video.assembly import output_name
+from finesight.video.choosing import Wish
 from finesight.video.feedback_store import remember
 from finesight.video.ffmpeg import Runner
 from finesight.video.goals import Goal
@@ -23,14 +24,15 @@ from finesight.video.probe import probe
 from finesight.video.process import PROCESSED, Process
 from finesight.video.rules import RuleSet
 from finesight.video.settings import ChainSettings
+from finesight.video.vmaf import require_vmaf
 from finesight.video.work import Work, begin
 
 
 class Job(NamedTuple):
     """What is to be done.
 
-    run: folder of the work. model: its name. how: its weights and how results are judged. explore, seed: as of
-    `plan_run`. store: of attempts; without one that of the run.
+    run: folder of the work. model: its name. how: its weights and how results are judged. wish: how the
+    way of each shot is chosen. store: of attempts; without one that of the run.
     """
 
     source: Path
@@ -42,8 +44,7 @@ class Job(NamedTuple):
     model: str
     how: Judging
     settings: ChainSettings = ChainSettings()
-    explore: float = 0.0
-    seed: int = 0
+    wish: Wish = Wish()
     store: Path | None = None
 
 
@@ -87,7 +88,7 @@ def prepare(job: Job) -> Prepared:
             f"{job.source}: no frame of it has a diagnosis, so that nothing can be planned; "
             f"{job.run / 'frames.jsonl'} says why"
         )
-    plan = plan_run(job.run, job.rules, job.runner, how.cache, job.goal.adapt, job.explore, job.seed)
+    plan = plan_run(job.run, job.rules, job.runner, how.cache, job.goal.adapt, job.wish)
     work = begin(
         job.run,
         job.rules.tools,
@@ -106,16 +107,17 @@ def carry_out(job: Job, ready: Prepared) -> ChainResult:
     goes on.
 
     Raises:
-        InputError: a chunk does not come out as it should.
+        InputError: this ffmpeg has no VMAF, or a chunk does not come out as it should.
     """
     verdict = None
     if any(shot.calls for shot in ready.plan.shots):
         if not (job.run / PROCESSED).exists():
+            require_vmaf(job.runner)
             _process(job, ready)
         verdict = accept(ready.work, ready.plan, job.how)
-        remember(job.run, ready.plan, verdict, job.runner.version, job.store)
         if verdict.output:
             _publish(job.run / verdict.output, job.out)
+    remember(job.run, ready.plan, verdict, job.runner.version, job.store)
     placed = str(job.out) if verdict and verdict.output else None
     return ChainResult(run=str(job.run), source=str(job.source), output=placed, acceptance=verdict)
 

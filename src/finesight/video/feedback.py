@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from finesight.schema.acceptance import Acceptance, Round, ShotAcceptance
 from finesight.schema.feedback import LEFT, Attempt
@@ -25,30 +25,38 @@ _MOST = max(severity.rank for severity in Severity)
 
 
 class Judged(NamedTuple):
-    """A run that was judged. mark: of the source's content; versions: of what worked on it; at: when, UTC."""
+    """A run that was judged.
+
+    acceptance: None where nothing was called. mark: of the source's content; versions: of what worked on it; at: UTC.
+    """
 
     timeline: Timeline
     plan: Plan
-    acceptance: Acceptance
+    acceptance: Acceptance | None
     mark: str
     versions: Mapping[str, str]
     at: str
 
 
 def attempts_of(run: Judged) -> Iterator[Attempt]:
-    """The attempts at all shots for which something was asked, in the order of the rounds."""
+    """The attempts at all shots for which something was asked: those that were left, then round by round."""
     analysed = {one.shot.index: one for one in run.timeline.shots}
     planned = {shot.shot: shot for shot in run.plan.shots}
+    left = {shot.shot for shot in run.plan.shots if shot.choice is not None and shot.choice.arm == LEAVE}
+    for shot in run.plan.shots:
+        if shot.choice is not None and shot.shot in left:
+            yield _left(run, analysed[shot.shot], shot, shot.choice)
+    if run.acceptance is None:
+        return
     last = {shot.shot: shot for shot in run.acceptance.shots}
     for one in run.acceptance.rounds:
         verdicts = {shot.shot.index: shot for shot in one.verdict.shots}
         for evidence in one.evidence.shots:
             index = evidence.shot.index
-            left = one.number == 0 and _left(planned[index])
-            if left or evidence.improvement is not None:
-                yield _attempt(
-                    run, one, evidence, verdicts[index], analysed[index], planned[index], last[index]
-                )
+            if evidence.improvement is not None and index not in left:
+                gained = gain_of(last[index].decided.checks) if run.acceptance.output else 0.0
+                reward = reward_of(last[index], gained) if one.number == 0 else None
+                yield _tried(run, one, evidence, verdicts[index], analysed[index], planned[index], reward)
 
 
 def features_of(shot: ShotAnalysis, video: Video) -> dict[str, float]:
@@ -97,28 +105,37 @@ def gain_of(checks: Sequence[Check]) -> float:
     return (before - now) / _MOST
 
 
-def _attempt(
+def _left(run: Judged, analysed: ShotAnalysis, planned: ShotPlan, choice: Choice) -> Attempt:
+    """A shot for which rules asked for something, and that was left as it was; worth nothing, and no loss."""
+    return Attempt(
+        id=_id(run.mark, LEFT, planned.shot, *sorted(run.versions.values())),
+        **_known(run, analysed, planned),
+        round=0,
+        policy=choice.policy,
+        arm=choice.arm,
+        arms=choice.arms,
+        propensity=choice.propensity,
+        shadow=choice.shadow,
+        outcome=LEFT,
+        reward=0.0,
+    )
+
+
+def _tried(
     run: Judged,
     one: Round,
     evidence: ShotEvidence,
     verdict: ShotVerdict,
     analysed: ShotAnalysis,
     planned: ShotPlan,
-    last: ShotAcceptance,
+    reward: float | None,
 ) -> Attempt:
     first = one.number == 0
     choice = planned.choice or Choice(arm=PLANNED, arms=(PLANNED,))
-    left = first and _left(planned)
     before, _, after = _target(verdict.checks).partition(" -> ")
-    told = json.dumps([run.mark, one.key, one.file, one.number, planned.shot])
     return Attempt(
-        id=hashlib.sha256(told.encode()).hexdigest()[:32],
-        at=run.at,
-        video=run.acceptance.source,
-        mark=run.mark,
-        shot=planned.shot,
-        start=planned.start,
-        seconds=round(planned.end - planned.start, 6),
+        id=_id(run.mark, one.key, one.file, one.number, planned.shot),
+        **_known(run, analysed, planned),
         round=one.number,
         policy=choice.policy if first else "acceptance",
         arm=choice.arm if first else "weakened",
@@ -126,26 +143,33 @@ def _attempt(
         propensity=choice.propensity if first else None,
         shadow=choice.shadow if first else None,
         tools=tuple(call.tool for call in evidence.calls),
-        outcome=LEFT if left else verdict.outcome.value,
-        reward=None if not first else 0.0 if left else _worth(run, last),
+        outcome=verdict.outcome.value,
+        reward=reward,
         key_before=before,
         key_after=f"{before.rpartition(' ')[0]} {after}" if after and after != "none" else after,
         failed=tuple(check.name for check in verdict.checks if not check.passed),
         worse=verdict.regressions,
-        features=features_of(analysed, run.timeline.video),
         calls=evidence.calls,
         evidence=evidence,
-        versions=run.versions,
     )
 
 
-def _worth(run: Judged, last: ShotAcceptance) -> float:
-    """Of a video that was rejected as a whole nothing is gained."""
-    return reward_of(last, gain_of(last.decided.checks) if run.acceptance.output else 0.0)
+def _known(run: Judged, analysed: ShotAnalysis, planned: ShotPlan) -> dict[str, Any]:
+    """What holds for every attempt at a shot."""
+    return {
+        "at": run.at,
+        "video": run.timeline.video.path,
+        "mark": run.mark,
+        "shot": planned.shot,
+        "start": planned.start,
+        "seconds": round(planned.end - planned.start, 6),
+        "features": features_of(analysed, run.timeline.video),
+        "versions": run.versions,
+    }
 
 
-def _left(planned: ShotPlan) -> bool:
-    return planned.choice is not None and planned.choice.arm == LEAVE
+def _id(*told: object) -> str:
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
 
 def _target(checks: Sequence[Check]) -> str:

@@ -32,8 +32,13 @@ _JSON = ("worse", "features", "calls", "evidence", "versions")
 COLUMNS = tuple(Attempt.model_fields)
 
 
-def remember(run: Path, plan: Plan, acceptance: Acceptance, ffmpeg: str, store: Path | None = None) -> int:
+def remember(
+    run: Path, plan: Plan, acceptance: Acceptance | None, ffmpeg: str, store: Path | None = None
+) -> int:
     """Append the attempts of a judged run to a store, that of the run where none is named; how many were new.
+
+    Args:
+        acceptance: the verdict; None where nothing was called, so that shots can only have been left.
 
     Raises:
         InputError: the store is none, or cannot be written.

@@ -10,7 +10,7 @@ from finesight.data.atomic import write_text
 from finesight.errors import InputError
 from finesight.schema.plan import Plan
 from finesight.video.capability import probe
-from finesight.video.exploring import choose
+from finesight.video.choosing import BY_RULES, Wish, chosen
 from finesight.video.ffmpeg import Runner
 from finesight.video.folder import read_timeline
 from finesight.video.goals import Adapt, as_planned
@@ -26,20 +26,19 @@ def plan_run(
     runner: Runner,
     cache: Path | None = None,
     adapt: Adapt = as_planned,
-    explore: float = 0.0,
-    seed: int = 0,
+    wish: Wish = BY_RULES,
 ) -> Plan:
     """Plan an analysed run and leave plan.json in its folder.
 
     Args:
-        adapt: adds to the plan what a goal needs (`goals`). explore: share of shots that are done in a way that is
-            drawn (`exploring`), by the seed.
+        adapt: adds to the plan what a goal needs (`goals`). wish: how the way of each shot is chosen.
 
     Raises:
-        InputError: the folder holds no timeline that can be read. ConfigError: `explore` is no share.
+        InputError: the folder holds no timeline that can be read. ConfigError: the wish cannot be met.
     """
     timeline = read_timeline(run)
-    made = choose(adapt(timeline, plan(timeline, rules, offer_of(rules, runner, cache))), explore, seed)
+    made = adapt(timeline, plan(timeline, rules, offer_of(rules, runner, cache)))
+    made = chosen(made, timeline, wish)
     write_text(run / PLAN, made.model_dump_json(indent=1) + "\n")
     return made
 

@@ -25,6 +25,7 @@ _UHD_LINES = 1440
 _SHORT_PX, _LONG_PX = 240, 320
 """Below about this size the v1 model has no scale left on which it could measure, and libvmaf fails."""
 _LOG = "vmaf.json"
+_NEEDED = "to judge takes an ffmpeg with libvmaf and its v1 models, as imageio-ffmpeg has it"
 
 Scores = Mapping[str, Sequence[float]]
 
@@ -35,6 +36,22 @@ def models(lines: int) -> dict[str, str]:
     All are for a screen seen from 3 times its height. Above 1440 lines the v1 model is that for 2160.
     """
     return {"neg": "vmaf_v0.6.1neg", "v1": "vmaf_v1.0.16_3d0h" + ("_2160" if lines > _UHD_LINES else "")}
+
+
+def require_vmaf(runner: Runner) -> None:
+    """See that an ffmpeg has what is needed, before hours are spent on what could not be judged.
+
+    Raises:
+        InputError: it has no libvmaf, or not these models.
+    """
+    for name, model in models(_UHD_LINES).items():
+        size = f"{_LONG_PX}x{_SHORT_PX}"
+        inputs = ["-f", "lavfi", "-i", f"testsrc2=size={size},format=yuv420p,trim=end_frame=2"]
+        graph = f"[0:v]split[a][b];[a][b]libvmaf=model=version={model}"
+        ran = runner.run([*inputs, "-filter_complex", graph, "-f", "null", "-"])
+        if ran.code != 0:
+            words = ran.said.splitlines()[:1] or [f"exit code {ran.code}"]
+            raise InputError(f"ffmpeg {runner.version}: cannot score by VMAF {name} ({words[0]}); {_NEEDED}")
 
 
 def vmaf(
@@ -63,8 +80,7 @@ def vmaf(
         except (OSError, ValueError, KeyError) as error:
             words = ran.said.splitlines()[:1] or [str(error)]
             raise InputError(
-                f"{processed}: cannot be compared with {source} by VMAF ({words[0]}); "
-                "`finesight video compare` needs an ffmpeg with libvmaf and its v1 models, as imageio-ffmpeg has it"
+                f"{processed}: cannot be compared with {source} by VMAF ({words[0]}); {_NEEDED}"
             ) from error
     scores = {name: [float(frame["metrics"][name]) for frame in frames] for name in models(video.height)}
     return scores if spans is None else {name: _placed(each, spans) for name, each in scores.items()}

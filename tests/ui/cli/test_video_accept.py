@@ -93,6 +93,12 @@ def test_findings_of_another_model_are_not_compared(run, tmp_path):
         ran("accept", run, "--model", tmp_path / "other")
 
 
+def test_a_model_that_has_moved_is_asked_for(run, tmp_path):
+    (tmp_path / "before").rename(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="is not there; say where it is with --model"):
+        ran("accept", run)
+
+
 def test_limits_of_ones_own_count(run, tmp_path):
     limits = tmp_path / "limits.toml"
     limits.write_text('[tool.brighten]\nneg = 99\nv1 = 99\nwhy = "nothing may change"\nsource = "here"\n')

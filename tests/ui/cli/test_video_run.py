@@ -20,6 +20,7 @@ from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.taxonomy import DistortionType, Level, Severity
 from finesight.text.render import render_assess
 from finesight.ui.cli import app
+from finesight.video.ffmpeg import SCRIPTED
 
 DARK = Finding(
     type=DistortionType.UNDEREXPOSURE, severity=Severity.MODERATE, box=Box.of(0, 0, 1000, 1000), key=True
@@ -81,6 +82,7 @@ def test_a_video_that_is_better_is_put_in_its_place(clip, tmp_path):
     said = ran(clip, out, *FEW, "--model", script(tmp_path, BAD, BAD, FINE, FINE))
     assert said.stdout.splitlines()[-1].startswith("accepted: of 1 shots 1 accepted; ")
     assert f"{out}: accepted" in said.stderr
+    assert f"{clip}: its colour tags are not all there; taken and written: " in said.stderr
     assert brightness(out) > brightness(clip) + 20
     assert digest(clip) == before
     assert (tmp_path / "out.mp4.run/acceptance.json").exists()
@@ -108,7 +110,7 @@ def test_where_nothing_is_planned_nothing_is_encoded(clip, tmp_path):
     said = ran(clip, out, *FEW, "--json", "--model", script(tmp_path, FINE, FINE))
     told = ChainResult.model_validate_json(said.stdout)
     assert (told.output, told.acceptance) == (None, None)
-    assert "nothing to make of it" in said.stderr
+    assert "nothing is called for it" in said.stderr
     assert not out.exists()
     assert not (tmp_path / "out.mp4.run/processed.json").exists()
 
@@ -217,3 +219,31 @@ def test_with_a_share_to_explore_the_way_is_drawn_and_its_chance_is_in_the_plan(
         assert shot["choice"]["propensity"] == pytest.approx(1 / len(shot["choice"]["arms"]))
         arms.add(shot["choice"]["arm"])
     assert len(arms) > 1
+
+
+def test_a_shot_that_was_drawn_to_be_left_is_remembered_though_nothing_is_made(clip, tmp_path):
+    for seed in range(20):
+        out, store = tmp_path / f"{seed}.mp4", tmp_path / f"{seed}.sqlite"
+        words = ("--explore", 1, "--seed", seed, "--feedback", store, "--model", script(tmp_path, BAD, BAD))
+        planned = json.loads(ran(clip, out, *FEW, "--dry-run", "--json", *words).stdout)["plan"]["shots"][0]
+        if planned["choice"]["arm"] == "leave":
+            break
+    assert planned["calls"] == []
+    said = ran(clip, out, *FEW, *words)
+    assert "nothing is called for it" in said.stderr
+    export = tmp_path / "out.jsonl"
+    CliRunner().invoke(
+        app, ["video", "feedback", str(store), "--export", str(export)], catch_exceptions=False
+    )
+    (attempt,) = [json.loads(line) for line in export.read_text().splitlines()]
+    assert (attempt["outcome"], attempt["reward"], attempt["arm"]) == ("left", 0, "leave")
+    assert attempt["propensity"] == pytest.approx(1 / len(attempt["arms"]))
+
+
+def test_an_ffmpeg_that_cannot_judge_is_refused_before_anything_is_encoded(clip, tmp_path):
+    answers = tmp_path / "ffmpeg.json"
+    answers.write_text('{"libvmaf": "No such filter: libvmaf", "": 5}')
+    out, model = tmp_path / "out.mp4", script(tmp_path, BAD, BAD)
+    with pytest.raises(InputError, match=r"cannot score by VMAF neg .*No such filter.*imageio-ffmpeg"):
+        ran(clip, out, *FEW, "--model", model, "--ffmpeg", f"{SCRIPTED}{answers}")
+    assert not (tmp_path / "out.mp4.run/processed/chunks").exists()

@@ -10,6 +10,7 @@ from finesight.ui.cli import (
     video_compare,
     video_feedback,
     video_plan,
+    video_policy,
     video_process,
     video_run,
 )
@@ -29,3 +30,4 @@ video_accept.register(app)
 video_compare.register(app)
 video_run.register(app)
 video_feedback.register(app)
+video_policy.register(app)

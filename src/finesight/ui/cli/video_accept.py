@@ -144,6 +144,8 @@ def _check_model(record: RunRecord, where: str, weights: str) -> None:
     from finesight.errors import ConfigError
     from finesight.model.diagnose import SCRIPTED
 
+    if not weights and record.weights:
+        raise ConfigError(f"{where}: the model of the analysis is not there; say where it is with --model")
     if weights != record.weights and not where.startswith(SCRIPTED):
         raise ConfigError(
             f"{where}: is not the model of the analysis ({record.model}), so that findings before and after could "

@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from finesight.video.choosing import Wish
+
 Rules = Annotated[
     Path | None,
     typer.Option("--rules", help="TOML file of rules on top of the shipped ones (docs/rules.md)."),
@@ -25,6 +27,10 @@ Explore = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Of what is drawn for --explore.")]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", help="Learnt policy; what it would do is noted in the plan.")
+]
+Enact = Annotated[bool, typer.Option("--enact", help="Let the policy choose, if it is shown to be better.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -45,6 +51,8 @@ def plan_(
     ffmpeg: Program = None,
     explore_share: Explore = 0.0,
     seed: Seed = 0,
+    policy: PolicyFile = None,
+    enact: Enact = False,
     as_json: Json = False,
 ) -> None:
     """Choose tools for each shot of an analysed video by rules."""
@@ -57,11 +65,21 @@ def plan_(
 
     timeline = read_timeline(run)
     chosen = load_rules(rules)
-    made = plan_run(run, chosen, load_runner(ffmpeg), default_cache(), explore=explore_share, seed=seed)
+    made = plan_run(
+        run, chosen, load_runner(ffmpeg), default_cache(), wish=wish_of(explore_share, seed, policy, enact)
+    )
     if as_json:
         typer.echo(made.model_dump_json())
     else:
         _console().print(plan_block(made, timeline, chosen.tools, explain))
+
+
+def wish_of(explore: float, seed: int, policy: Path | None, enact: bool) -> Wish:
+    """How ways are chosen, by the options of the command."""
+    from finesight.video.choosing import Wish
+    from finesight.video.policy import read_policy
+
+    return Wish(explore, seed, read_policy(policy) if policy else None, enact)
 
 
 def tools_(rules: Rules = None, ffmpeg: Program = None, as_json: Json = False) -> None:

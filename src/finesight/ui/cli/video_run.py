@@ -13,7 +13,7 @@ import typer
 
 from finesight.ui.cli.video_accept import REJECTED, Jobs, Store, watching
 from finesight.ui.cli.video_compare import LimitsFile, print_wide
-from finesight.ui.cli.video_plan import Explore, Program, Rules, Seed
+from finesight.ui.cli.video_plan import Enact, Explore, PolicyFile, Program, Rules, Seed, wish_of
 
 if TYPE_CHECKING:
     from finesight.schema.acceptance import ChainResult
@@ -46,6 +46,8 @@ def run(
     jobs: Jobs = None,
     explore_share: Explore = 0.0,
     seed: Seed = 0,
+    policy: PolicyFile = None,
+    enact: Enact = False,
     store: Store = None,
     ffmpeg: Program = None,
     dry_run: Annotated[
@@ -60,8 +62,10 @@ def run(
     check_places(video, out, place)
     with watching() as watch:
         job = _job(video, out, place, settings, model, goal, limits, rules, jobs, ffmpeg, watch)
-        job = job._replace(explore=explore_share, seed=seed, store=store)
+        job = job._replace(wish=wish_of(explore_share, seed, policy, enact), store=store)
         ready = prepare(job)
+        for note in (*ready.timeline.notes, *_notes(ready)):
+            print(f"{video}: {note}", file=sys.stderr)
         done = None if dry_run else carry_out(job, ready)
     if done is None:
         _show_plan(job, ready, as_json)
@@ -111,6 +115,15 @@ def _settings(given: list[str] | None) -> ChainSettings:
     return load_config(ChainSettings, None, arguments)
 
 
+def _notes(ready: Prepared) -> tuple[str, ...]:
+    """What is assumed of the file, and what cannot be kept, where something is made of it."""
+    from finesight.video.work import encoding_for, notes_of
+
+    if not any(shot.calls for shot in ready.plan.shots):
+        return ()
+    return notes_of(ready.work, encoding_for(ready.work, ready.plan))
+
+
 def _show_plan(job: Job, ready: Prepared, as_json: bool) -> None:
     from finesight.ui.cli.video_process import commands_of
     from finesight.ui.plan import plan_block
@@ -134,7 +147,7 @@ def _show(done: ChainResult, ready: Prepared, as_json: bool) -> None:
         print_wide(acceptance_block(done.acceptance, ready.work.run))
     verdict = done.acceptance
     if verdict is None:
-        print(f"{done.source}: no rule asks for anything; there is nothing to make of it", file=sys.stderr)
+        print(f"{done.source}: nothing is called for it, so that nothing is made", file=sys.stderr)
     elif done.output:
         print(f"{done.output}: {verdict.outcome}", file=sys.stderr)
     if verdict and verdict.outcome == "rejected":
