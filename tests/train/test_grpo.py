@@ -107,7 +107,7 @@ def test_the_reward_rises_on_a_toy_and_equally_on_trees_and_rows(grpo_for, tmp_p
     assert last > first + 0.1
     # The same answers are drawn until rounding tips one over.
     assert curves["rows"][:4] == pytest.approx(curves["tree"][:4], abs=1e-3)
-    assert sum(curves["rows"][-4:]) / 4 > first + 0.15
+    assert sum(curves["rows"][-4:]) / 4 > first + 0.1
 
 
 def test_groups_that_teach_nothing_never_reach_a_training_pass(grpo_for, tmp_path, monkeypatch, toy_folder):
