@@ -164,6 +164,7 @@ def of_labels(labels: DenseLabels, certainty: float = 40.0) -> Dense:
         severity=F.one_hot(labels.severity.clamp_min(0), 3).float() * certainty,
         box=labels.box.clone(),
         level=F.one_hot(labels.level.clamp_min(0), 5).float() * certainty,
+        types=(labels.types * 2 - 1) * certainty,
     )
 
 
@@ -180,7 +181,7 @@ def test_a_perfect_view_costs_nothing(labels):
     assert float(dense_loss(of_labels(labels), labels)) == pytest.approx(0.0, abs=1e-5)
 
 
-@pytest.mark.parametrize("part", ["presence", "key", "severity", "box", "level"])
+@pytest.mark.parametrize("part", ["presence", "key", "severity", "box", "level", "types"])
 def test_every_part_of_a_wrong_view_costs_something(labels, part):
     perfect = of_labels(labels)
     worse = perfect.box + 0.05 if part == "box" else getattr(perfect, part).roll(1, 1)
@@ -198,6 +199,7 @@ def test_the_loss_is_the_sum_of_its_terms(labels):
         torch.randn(*shape, 3, generator=rng),
         box,
         torch.randn(3, 5, generator=rng),
+        torch.randn(3, 10, generator=rng),
     )
     where = [i for i in np.ndindex(*shape) if labels.valid[i]]
     present = [i for i in where if labels.presence[i] == 1]
@@ -206,13 +208,32 @@ def test_the_loss_is_the_sum_of_its_terms(labels):
         p = 1 / (1 + math.exp(-float(logit)))
         return -weight * math.log(p) if label == 1 else -math.log(1 - p)
 
-    expected = np.mean([bce(view.presence[i], labels.presence[i], weight=3.0) for i in where])
+    cells = {(b, t): float(labels.presence[b, :, t].sum()) for b, _, t in present}
+    assert set(cells.values()) == {4}
+
+    def mean(values: list[float]) -> float:
+        return float(np.average(values, weights=[math.sqrt(16 / cells[b, t]) for b, _, t in present]))
+
+    # A distorted cell of a finding of 4 counts as 3 x sqrt(16 / 4) clean ones.
+    expected = np.mean([bce(view.presence[i], labels.presence[i], weight=3.0 * 2) for i in where])
     expected += 0.5 * -float(view.level[0].log_softmax(-1)[Level.POOR.rank - 1])
-    expected += 0.5 * np.mean([bce(view.key[i], labels.key[i]) for i in present])
-    expected += 0.5 * np.mean([-float(view.severity[i].log_softmax(-1)[labels.severity[i]]) for i in present])
-    expected += 2 * np.mean([float((view.box[i] - labels.box[i]).abs().mean()) for i in present])
-    expected += np.mean([1 - giou(view.box[i].tolist(), labels.box[i].tolist()) for i in present])
+    expected += 0.5 * mean([bce(view.key[i], labels.key[i]) for i in present])
+    expected += 0.5 * mean([-float(view.severity[i].log_softmax(-1)[labels.severity[i]]) for i in present])
+    expected += 2 * mean([float((view.box[i] - labels.box[i]).abs().mean()) for i in present])
+    expected += mean([1 - giou(view.box[i].tolist(), labels.box[i].tolist()) for i in present])
+    known = [(0, 4), (0, 9), (1, 0)]
+    expected += 2 * np.mean(
+        [bce(view.types[b, t], float((b, t) in known)) for b in range(2) for t in range(10)]
+    )
     assert float(dense_loss(view, labels)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_finding_counts_by_the_root_of_its_area():
+    large, small = finding(9, (0, 0, 1000, 1000)), finding(2, (0, 0, 250, 250))
+    labels = dense_labels([diagnosed(large, small)], [(8, 8)])
+    assert labels.weight[0, :, 9].sum() == pytest.approx(math.sqrt(16 * 64))
+    assert labels.weight[0, :, 2].sum() == pytest.approx(math.sqrt(16 * 4))
+    assert labels.weight.sum() == labels.weight[labels.presence > 0].sum()
 
 
 def test_what_is_not_valid_has_no_gradient(labels):
@@ -223,7 +244,8 @@ def test_what_is_not_valid_has_no_gradient(labels):
         assert part.grad is not None
         assert torch.isfinite(part.grad).all()
         assert part.grad.any()
-        assert not part.grad[labels.level < 0 if name == "level" else ~labels.valid].any()
+        unknown = {"level": labels.level < 0, "types": labels.types < 0}.get(name, ~labels.valid)
+        assert not part.grad[unknown].any()
 
 
 def test_a_batch_of_which_nothing_is_known_costs_nothing_and_still_has_a_gradient():

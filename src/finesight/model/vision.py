@@ -80,7 +80,7 @@ class ImageInput(Protocol):
 
 
 class NanoImageInput:
-    """Cells of 28 x 28 raw pixels in row-major order."""
+    """Cells of 28 x 28 raw pixels in row-major order; a picture within the policy keeps its pixels."""
 
     processor = None
 
@@ -89,14 +89,27 @@ class NanoImageInput:
 
     def __call__(self, picture: Picture) -> VisionInput:
         width, height = self.policy.fit(picture.width, picture.height)
-        shrinking = width * height < picture.width * picture.height
-        rgb = cv2.resize(
-            picture.rgb, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
-        )
+        rgb = framed(picture.rgb, width, height)
         h, w = height // CELL_PX, width // CELL_PX
         cells = rgb.reshape(h, CELL_PX, w, CELL_PX, 3).transpose(0, 2, 4, 1, 3).reshape(h * w, -1)
         values = torch.from_numpy(np.ascontiguousarray(cells)).float()
         return VisionInput(values, torch.tensor([1, 2 * h, 2 * w]), width, height, width / picture.width)
+
+
+def framed(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """(H, W, 3) pixels in another frame.
+
+    A side that differs by less than a cell is cut or mirrored at its far end: resampling by a few per cent
+    would soften noise and take blocks off their grid, which are what is to be seen.
+    """
+    if max(abs(rgb.shape[0] - height), abs(rgb.shape[1] - width)) < CELL_PX <= min(rgb.shape[:2]):
+        cut = rgb[:height, :width]
+        below, right = height - cut.shape[0], width - cut.shape[1]
+        out = cv2.copyMakeBorder(cut, 0, below, 0, right, cv2.BORDER_REFLECT_101)
+    else:
+        shrinking = width * height < rgb.shape[0] * rgb.shape[1]
+        out = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    return np.asarray(out, dtype=np.uint8)
 
 
 class QwenImageInput:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,10 @@ from finesight.schema.taxonomy import DistortionType
 
 PRESENCE_WEIGHT = 3.0
 """How much more a distorted cell counts than a clean one, which are ten times as many for most types."""
+TYPES_WEIGHT = 2.0
+EVEN_CELLS = 16
+"""Cells of a finding that count one each; those of a larger one count less and of a smaller one more, so that the
+finding counts by the root of its area and small ones are not drowned."""
 _TYPE_INDEX = {t: i for i, t in enumerate(DistortionType)}
 
 
@@ -75,7 +80,8 @@ class DenseLabels(NamedTuple):
 
     presence, key: (B, N, T) in {0, 1}; severity: (B, N, T) class or -1; box: (B, N, T, 4) shares of the
     picture; valid: (B, N, T) bool, False on padding and where nothing is known of a picture; level: (B,)
-    class or -1.
+    class or -1; weight: (B, N, T) how much a distorted cell counts, 0 where presence is 0; types: (B, T) in {0, 1},
+    -1 where nothing is known of a picture.
     """
 
     presence: Tensor
@@ -84,6 +90,8 @@ class DenseLabels(NamedTuple):
     box: Tensor
     valid: Tensor
     level: Tensor
+    weight: Tensor
+    types: Tensor
 
     def to(self, device: torch.device | str) -> DenseLabels:
         """The same on another device."""
@@ -105,17 +113,22 @@ def dense_labels(said: Sequence[Diagnosis | None], grids: Sequence[tuple[int, in
         torch.zeros(*shape, 4),
         torch.zeros(shape, dtype=torch.bool),
         torch.full(shape[:1], -1),
+        torch.zeros(shape),
+        torch.full((shape[0], shape[2]), -1.0),
     )
     for row, (diagnosis, (h, w)) in enumerate(zip(said, grids, strict=True)):
         if diagnosis is None:
             continue
         labels.valid[row, : h * w] = True
+        labels.types[row] = 0.0
         if diagnosis.level:
             labels.level[row] = diagnosis.level.rank - 1
         for finding in sorted(diagnosis.findings, key=lambda f: -f.box.area):
             cells = _cells_of(finding, h, w)
             kind = _TYPE_INDEX[finding.type]
+            labels.types[row, kind] = 1.0
             labels.presence[row, cells, kind] = 1.0
+            labels.weight[row, cells, kind] = (EVEN_CELLS / len(cells)) ** 0.5
             labels.key[row, cells, kind] = float(finding.key)
             labels.severity[row, cells, kind] = finding.severity.rank - 1
             labels.box[row, cells, kind] = torch.tensor(finding.box.xyxy) / SCALE
@@ -123,23 +136,23 @@ def dense_labels(said: Sequence[Diagnosis | None], grids: Sequence[tuple[int, in
 
 
 class DenseCounts(NamedTuple):
-    """What the terms of the dense loss are means over: cells x types of labelled pictures, those of them with a
-    distortion, and pictures of known level. At least 1 each.
+    """What the terms of the dense loss are means over: cells x types of labelled pictures, the weights of those of
+    them with a distortion, pictures of known level, and types of pictures of which they are known. At least 1 each.
     """
 
-    valid: int
-    present: int
-    level: int
+    valid: float
+    present: float
+    level: float
+    types: float
 
     @classmethod
     def of(cls, labels: DenseLabels) -> DenseCounts:
-        present = labels.valid & (labels.presence > 0)
-        numbers = (labels.valid.sum(), present.sum(), (labels.level >= 0).sum())
-        return cls(*(max(1, int(number)) for number in numbers))
+        known = ((labels.level >= 0).sum(), (labels.types >= 0).sum())
+        return cls(*(max(1.0, float(number)) for number in (labels.valid.sum(), labels.weight.sum(), *known)))
 
 
 def dense_loss(dense: Dense, labels: DenseLabels, counts: DenseCounts | None = None) -> Tensor:
-    """Scalar loss of the dense head: presence and key (BCE), severity and level (CE), box (L1 + 1 - GIoU).
+    """Scalar loss of the dense head: presence, key and types (BCE), severity and level (CE), box (L1 + 1 - GIoU).
 
     GIoU: Rezatofighi et al., arXiv 1902.09630, eq. 1-3.
 
@@ -149,21 +162,23 @@ def dense_loss(dense: Dense, labels: DenseLabels, counts: DenseCounts | None = N
     """
     counts = counts or DenseCounts.of(labels)
     valid = labels.valid
-    present = valid & (labels.presence > 0)
-    weight = torch.tensor(PRESENCE_WEIGHT, device=valid.device)
-    loss = (
-        F.binary_cross_entropy_with_logits(
-            dense.presence[valid], labels.presence[valid], pos_weight=weight, reduction="sum"
-        )
-        / counts.valid
-    )
-    level = F.cross_entropy(dense.level, labels.level, ignore_index=-1, reduction="sum")
-    loss = loss + 0.5 * level / counts.level
+    bce = partial(F.binary_cross_entropy_with_logits, reduction="none")
+    counted = torch.where(labels.presence > 0, PRESENCE_WEIGHT * labels.weight, 1.0)[valid]
+    presence = (counted * bce(dense.presence[valid], labels.presence[valid])).sum() / counts.valid
+    level = F.cross_entropy(dense.level, labels.level, ignore_index=-1, reduction="sum") / counts.level
+    known = labels.types >= 0
+    types = bce(dense.types[known], labels.types[known]).sum() / counts.types
+    return presence + 0.5 * level + TYPES_WEIGHT * types + _of_findings(dense, labels) / counts.present
+
+
+def _of_findings(dense: Dense, labels: DenseLabels) -> Tensor:
+    """What the distorted cells say of their findings, a sum over them by weight."""
+    present = labels.valid & (labels.presence > 0)
     boxes, targets = dense.box[present], labels.box[present]
-    key = F.binary_cross_entropy_with_logits(dense.key[present], labels.key[present], reduction="sum")
-    severity = F.cross_entropy(dense.severity[present], labels.severity[present], reduction="sum")
-    placed = 2 * F.l1_loss(boxes, targets, reduction="sum") / 4 + (1 - _giou(boxes, targets)).sum()
-    return loss + (0.5 * key + 0.5 * severity + placed) / counts.present
+    key = F.binary_cross_entropy_with_logits(dense.key[present], labels.key[present], reduction="none")
+    severity = F.cross_entropy(dense.severity[present], labels.severity[present], reduction="none")
+    placed = 2 * (boxes - targets).abs().mean(-1) + 1 - _giou(boxes, targets)
+    return (labels.weight[present] * (0.5 * key + 0.5 * severity + placed)).sum()
 
 
 def _cells_of(finding: Finding, h: int, w: int) -> Tensor:

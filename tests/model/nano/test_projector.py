@@ -59,11 +59,12 @@ def test_a_hint_changes_the_notes_of_its_picture_and_nothing_else(seen):
 def test_a_picture_of_fewer_cells_than_notes_keeps_the_first(seen):
     projector, cells, view = seen
     few = pad_cells([cells.features[0, :6]], GRIDS[:1])
+    of_cells = {
+        name: part[:1, :6] if part.dim() > 2 else part[:1] for name, part in view.dense._asdict().items()
+    }
     told = projector(
         few,
-        type(view)(
-            view.hidden[:1, :6], type(view.dense)(*(t[:1, :6] for t in view.dense[:4]), view.dense.level[:1])
-        ),
+        type(view)(view.hidden[:1, :6], type(view.dense)(**of_cells)),
         [Diagnosis(content="", findings=(FOUND, OTHER), level=None)],
     )
     notes = write_notes(tell([Diagnosis(content="", findings=(FOUND, OTHER), level=None)]))[0]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from finesight.model.nano.proposals import (
     TOLD,
     WHAT_FEATURES,
     Proposals,
+    Vote,
     gather_votes,
     kinds_of,
     weigh,
@@ -30,9 +33,18 @@ def votes_for(*claims: tuple[int, int, tuple[float, ...], float]) -> tuple[torch
     return presence, box
 
 
-def proposed(presence: torch.Tensor, box: torch.Tensor) -> tuple[list[int], list[list[float]]]:
-    """Types and boxes of what is proposed of the one picture."""
-    votes = gather_votes(presence, box, torch.ones(1, CELLS, dtype=torch.bool))
+def voted(presence: torch.Tensor, box: torch.Tensor, types: Sequence[int] = range(10)) -> list[list[Vote]]:
+    """The votes of the one picture, which has some types and surely none of the others."""
+    there = torch.tensor([[0.99 if kind in types else 0.01 for kind in range(10)]])
+    return gather_votes(presence, box, torch.ones(1, CELLS, dtype=torch.bool), there)
+
+
+def proposed(
+    presence: torch.Tensor, box: torch.Tensor, types: Sequence[int] | None = None
+) -> tuple[list[int], list[list[float]]]:
+    """Types and boxes of what is proposed of the one picture; by default it has the types a cell is sure of."""
+    sure = (presence > 0.02).any(1)[0].nonzero().flatten().tolist()
+    votes = voted(presence, box, sure if types is None else types)
     boxes = weigh(votes, box)[0, : len(votes[0])]
     return [vote.kind for vote in votes[0]], boxes.tolist()
 
@@ -55,25 +67,37 @@ def test_boxes_that_lie_apart_and_types_that_differ_are_several():
     assert boxes == [pytest.approx(LEFT), pytest.approx(LEFT), pytest.approx(RIGHT)]
 
 
-def test_nothing_believed_is_nothing_proposed():
-    presence, box = votes_for((0, 3, LEFT, 0.49))
-    assert proposed(presence, box) == ([], [])
-    votes = gather_votes(presence, box, torch.ones(1, CELLS, dtype=torch.bool))
+def test_a_type_the_picture_does_not_have_is_not_proposed():
+    presence, box = votes_for((0, 3, LEFT, 0.9), (1, 3, LEFT, 0.9))
+    assert proposed(presence, box, types=[]) == ([], [])
+    votes = voted(presence, box, types=[])
     assert not weigh(votes, box).any()
     assert not kinds_of(votes, 10).any()
 
 
-def test_one_cell_does_not_carry_a_large_box():
-    assert proposed(*votes_for((5, 4, (0.0, 0.0, 1.0, 1.0), 0.9))) == ([], [])
-    kinds, _ = proposed(*votes_for(*((i, 4, (0.0, 0.0, 1.0, 1.0), 0.9) for i in range(4))))
+def test_a_type_the_picture_has_is_proposed_by_its_surest_cell_where_no_cell_believes_in_it():
+    kinds, boxes = proposed(*votes_for((0, 3, LEFT, 0.3), (7, 3, RIGHT, 0.4)))
+    assert kinds == [3]
+    assert boxes == [pytest.approx(RIGHT)]
+
+
+def test_one_cell_does_not_carry_a_large_box_beside_votes_that_agree():
+    large = (0.0, 0.0, 1.0, 1.0)
+    agreed = [(i, 4, LEFT, 0.7) for i in range(3)]
+    kinds, boxes = proposed(*votes_for((5, 4, large, 0.9), *agreed))
     assert kinds == [4]
+    assert boxes == [pytest.approx(LEFT)]
+    kinds, _ = proposed(*votes_for(*agreed, *((i, 4, large, 0.9) for i in range(5, 9))))
+    assert kinds == [4, 4]
 
 
 def test_padding_has_no_vote():
     presence, box = votes_for((0, 9, LEFT, 0.9), (1, 9, LEFT, 0.9), (15, 2, LEFT, 1.0), (14, 2, LEFT, 1.0))
     valid = torch.ones(1, CELLS, dtype=torch.bool)
     valid[0, 14:] = False
-    assert [vote.kind for vote in gather_votes(presence, box, valid)[0]] == [9]
+    assert [
+        vote.kind for vote in gather_votes(presence, box, valid, torch.ones(1, 10))[0] if vote.strength > 0.1
+    ] == [9]
 
 
 def test_there_are_never_more_than_there_are_slots_and_the_strongest_stay():
@@ -88,7 +112,7 @@ def test_there_are_never_more_than_there_are_slots_and_the_strongest_stay():
 
 def test_what_a_proposal_says_is_differentiable():
     presence, box = votes_for(*((i, 9, LEFT, 0.8) for i in range(3)))
-    votes = gather_votes(presence, box, torch.ones(1, CELLS, dtype=torch.bool))
+    votes = voted(presence, box, types=[9])
     box.requires_grad_()
     weigh(votes, box)[0, 0].sum().backward()
     assert box.grad is not None

@@ -43,7 +43,8 @@ def test_a_picture_is_seen_the_same_alone_and_beside_a_larger_one(encoder, featu
         alone, view = encoder(pad_cells([own], [grid]))
         torch.testing.assert_close(hidden[number, : len(own)], alone[0], rtol=0, atol=1e-4)
         for name, together in dense._asdict().items():
-            mine = together[number] if name == "level" else together[number, : len(own)]
+            of_picture = name in ("level", "types")
+            mine = together[number] if of_picture else together[number, : len(own)]
             torch.testing.assert_close(mine, getattr(view, name)[0], rtol=0, atol=1e-4)
 
 
@@ -118,6 +119,7 @@ def view(presence: float) -> Dense:
         torch.randn(*shape, 3, generator=rng),
         torch.rand(*shape, 4, generator=rng),
         torch.zeros(1, 5),
+        torch.zeros(1, 10),
     )
 
 
@@ -143,11 +145,13 @@ def test_the_summary_says_what_the_surest_cell_of_each_type_says_and_leaves_padd
             if name in ("key", "severity", "box")
         },
         level=torch.tensor([[0.0, 0, 50, 0, 0]]),
+        types=torch.tensor([[50.0, -50, 0, 0, 0, 0, 0, 0, 0, 0]]),
     )
     belief = dense.belief()
     summary = dense.summary(belief, torch.tensor([[True, True, False]]))
     assert summary.shape == (1, SUMMARY_FEATURES)
     torch.testing.assert_close(summary[0, :5], torch.tensor([0.0, 0, 1, 0, 0]))
-    of_types = summary[0, 5:].unflatten(0, (10, BELIEF_FEATURES))
+    torch.testing.assert_close(summary[0, 5:8], torch.tensor([1.0, 0, 0.5]))
+    of_types = summary[0, 15:].unflatten(0, (10, BELIEF_FEATURES))
     torch.testing.assert_close(of_types[4], belief[0, 1, 4])
     torch.testing.assert_close(of_types[7], belief[0, 0, 7])

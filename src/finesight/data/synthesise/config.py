@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Balance = Literal["published", "uniform"]
+Balance = Literal["published", "tempered", "uniform"]
 Variety = Literal["plain", "wide"]
 
 
@@ -15,7 +15,8 @@ class SynthesisConfig(BaseModel):
 
     count: images to make. seed: of the whole set. size: long side of every image in pixels.
     workers: processes; the bytes do not depend on it. balance: `published` draws types as often as the
-    published table, `uniform` equally often. clean_share: share of images left without distortion.
+    published table, `uniform` equally often, `tempered` by the root of how often (rare types are learnt, common
+    ones stay common). clean_share: share of images left without distortion.
     max_boxes: most distortions planned for one image. variety: `plain` makes each type in one published way, of
     spotless pictures of one size; `wide` in every way of ways.py, of pictures half as large to as large as `size`
     that may have been compressed, softened or grained a little before, as photographs on the web have.

@@ -58,6 +58,7 @@ table: blurs need detail and exclude each other, so they are wished more often t
 
 _UNSEEN = 0.24  # share of the claims that turn out not to show anywhere (measured the same way)
 _WHOLE_IMAGE = 0.85  # share of the global distortions that cover the image to its rim; the others leave some
+_EVENING: dict[Balance, float] = {"published": 0.0, "tempered": 0.5, "uniform": 1.0}
 _ANY_SHAPE = (0.25, 0.25, 0.25, 0.25)
 _SOFT_SHAPES = (
     0.0,
@@ -109,7 +110,7 @@ def _mixture(balance: Balance) -> tuple[list[tuple[T, bool]], NDArray[np.float64
     rows, odds = [], []
     for kind, row in FREQUENCIES.items():
         correction = CORRECTIONS[kind]
-        total = row.boxes if balance == "uniform" else 1
+        total = row.boxes ** _EVENING[balance]
         rows += [(kind, True), (kind, False)]
         odds += [row.n_global * correction.of_global / total, row.n_local * correction.of_local / total]
     return rows, np.array(odds) / sum(odds)

@@ -1,8 +1,8 @@
 """Cells that agree become proposals: at most SLOTS distortions of a picture, in the order of the grammar.
 
-Each cell votes for a box of each type it believes in. Votes of one type that overlap are one distortion; its
-box is their mean. Which votes go together is decided on plain numbers; what a proposal says of them stays
-differentiable.
+Each cell votes for a box of each type it believes in, where the picture as a whole has that type. Votes of one
+type that overlap are one distortion; its box is their mean. Which votes go together is decided on plain numbers;
+what a proposal says of them stays differentiable.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from finesight.schema.taxonomy import DistortionType, Severity
 Array = NDArray[np.float32]
 
 SLOTS = 12
+THERE = 0.4
+"""A picture has a type from this probability on; lower than a half, as one missed costs more than one too many."""
 BELIEVED = 0.5
 """A cell votes for a type from this probability on."""
 SAME = 0.45
@@ -74,15 +76,20 @@ class Vote(NamedTuple):
     strength: float
 
 
-def gather_votes(presence: Tensor, box: Tensor, valid: Tensor) -> list[list[Vote]]:
+def gather_votes(presence: Tensor, box: Tensor, valid: Tensor, types: Tensor) -> list[list[Vote]]:
     """The proposals of each picture, by type and then in reading order.
+
+    A type that is in the picture has one proposal at least: that of its surest cell, where the votes are too weak.
 
     Args:
         presence: (B, N, T) probabilities. box: (B, N, T, 4) shares of the picture. valid: (B, N).
+        types: (B, T) probabilities that the picture has a type.
     """
     votes = []
-    for p, b, v in zip(presence.numpy(), box.numpy(), valid.numpy(), strict=True):
-        found = [vote for kind in range(p.shape[1]) for vote in _of_type(kind, p[:, kind] * v, b[:, kind])]
+    arrays = (tensor.float().cpu().numpy() for tensor in (presence, box, valid, types))
+    for p, b, v, there in zip(*arrays, strict=True):
+        kinds = (int(kind) for kind in np.flatnonzero(there >= THERE))
+        found = [vote for kind in kinds for vote in _of_type(kind, p[:, kind] * v, b[:, kind])]
         strongest = sorted(found, key=lambda vote: -vote.strength)[:SLOTS]
         votes.append(sorted(strongest, key=lambda vote: (vote.kind, vote.corner[1], vote.corner[0])))
     return votes
@@ -126,7 +133,14 @@ def _of_type(kind: int, presence: Array, boxes: Array) -> list[Vote]:
             found.append(Vote(kind, weights, (float(mean[0]), float(mean[1])), float(group.sum())))
         left = np.where((overlap >= SAME) | (_iou(mean, boxes) >= SAME), 0.0, left)
         left[seed] = 0.0
-    return found
+    return found or [_surest(kind, presence, boxes)]
+
+
+def _surest(kind: int, presence: Array, boxes: Array) -> Vote:
+    cell = int(presence.argmax())
+    weights = np.zeros_like(presence)
+    weights[cell] = 1.0
+    return Vote(kind, weights, (float(boxes[cell, 0]), float(boxes[cell, 1])), float(presence[cell]))
 
 
 def _iou(one: Array, many: Array) -> Array:

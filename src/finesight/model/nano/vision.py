@@ -39,7 +39,8 @@ class Dense(NamedTuple):
     """What the dense head says of every cell and type.
 
     presence: (B, N, T) logits; key: (B, N, T) logits; severity: (B, N, T, 3) logits;
-    box: (B, N, T, 4) xyxy in shares of the picture; level: (B, 5) logits of the picture's quality level.
+    box: (B, N, T, 4) xyxy in shares of the picture; level: (B, 5) logits of the picture's quality level;
+    types: (B, T) logits that a type is anywhere in the picture.
     """
 
     presence: Tensor
@@ -47,6 +48,7 @@ class Dense(NamedTuple):
     severity: Tensor
     box: Tensor
     level: Tensor
+    types: Tensor
 
     def belief(self) -> Tensor:
         """(B, N, T, BELIEF_FEATURES): bounded numbers, each as strong as its type is believed in."""
@@ -55,15 +57,16 @@ class Dense(NamedTuple):
         return torch.cat([present, said * present], dim=-1)
 
     def summary(self, belief: Tensor, valid: Tensor) -> Tensor:
-        """(B, SUMMARY_FEATURES): the quality level, and what the surest cell of each type says."""
+        """(B, SUMMARY_FEATURES): level and types of the picture, and what the surest cell of each type says."""
         surest = self.presence.masked_fill(~valid[..., None], -torch.inf).argmax(1)
         index = surest[:, None, :, None].expand(-1, 1, -1, belief.shape[-1])
-        return torch.cat([self.level.softmax(-1), belief.gather(1, index).flatten(1)], dim=-1)
+        said = [self.level.softmax(-1), self.types.sigmoid(), belief.gather(1, index).flatten(1)]
+        return torch.cat(said, dim=-1)
 
     def proposals(self, valid: Tensor) -> Proposals:
         """What cells that agree say together."""
         with torch.no_grad():
-            votes = gather_votes(self.presence.sigmoid(), self.box, valid)
+            votes = gather_votes(self.presence.sigmoid(), self.box, valid, self.types.sigmoid())
         present = self.presence.sigmoid()[..., None]
         said = torch.cat([present, self.key.sigmoid()[..., None], self.severity.softmax(-1)], dim=-1)
         what = torch.cat([kinds_of(votes, TYPES).to(said), weigh(votes, said)], dim=-1)
@@ -72,7 +75,7 @@ class Dense(NamedTuple):
 
 DENSE_NUMBERS = TYPES * (1 + 1 + SEVERITIES + 4)
 BELIEF_FEATURES = 1 + 1 + SEVERITIES + 4
-SUMMARY_FEATURES = LEVELS + TYPES * BELIEF_FEATURES
+SUMMARY_FEATURES = LEVELS + TYPES + TYPES * BELIEF_FEATURES
 
 
 def waves(x: Tensor, bands: int) -> Tensor:
@@ -148,7 +151,7 @@ class CellEncoder(nn.Module):
         self.blocks = nn.ModuleList(EncoderBlock(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.dense = nn.Linear(width, DENSE_NUMBERS)
-        self.level = nn.Linear(2 * width, LEVELS)
+        self.picture = nn.Linear(2 * width, LEVELS + TYPES)
 
     def standardise(self, features: Tensor) -> None:
         """Take mean and scale from (N, features) cells of the training set, so that every number counts."""
@@ -171,9 +174,8 @@ class CellEncoder(nn.Module):
         reach = F.softplus(reach - 1.0)
         centre = cells.centres[..., None, :2]
         box = torch.cat([centre - reach[..., :2], centre + reach[..., 2:]], dim=-1).clamp(0, 1)
-        return Dense(
-            presence.squeeze(-1), key.squeeze(-1), severity, box, self.level(_pooled(x, cells.valid))
-        )
+        level, types = self.picture(_pooled(x, cells.valid)).split([LEVELS, TYPES], dim=-1)
+        return Dense(presence.squeeze(-1), key.squeeze(-1), severity, box, level, types)
 
 
 def _pooled(x: Tensor, valid: Tensor) -> Tensor:

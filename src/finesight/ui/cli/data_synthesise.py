@@ -17,6 +17,7 @@ class Balance(StrEnum):
     """How often each type is drawn."""
 
     PUBLISHED = "published"
+    TEMPERED = "tempered"
     UNIFORM = "uniform"
 
 
@@ -40,7 +41,7 @@ def synthesise_(
     size: Annotated[int, typer.Option(min=96, max=4096, help="Long side in pixels.")] = 448,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     balance: Annotated[
-        Balance, typer.Option(help="Types as often as published, or all alike.")
+        Balance, typer.Option(help="Types as often as published, all alike, or between the two.")
     ] = Balance.PUBLISHED,
     variety: Annotated[
         Variety,
