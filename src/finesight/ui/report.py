@@ -1,14 +1,7 @@
-"""One self-contained HTML file for a batch: what was found in every picture, sortable, with boxes to toggle.
-
-The page holds its style, script and pictures and asks for nothing else: its content security policy allows
-no request and no script but its own, whatever a file name or a model's answer may contain.
-"""
+"""One self-contained HTML file for a batch: what was found in every picture, sortable, with boxes to toggle."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,19 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from PIL import Image
-
 from finesight.data.atomic import write_text
 from finesight.schema.diagnosis import Finding
 from finesight.schema.picture import Outcome, Picture
 from finesight.schema.taxonomy import DistortionType, Level, Severity
 from finesight.ui.fonts import subset_font
 from finesight.ui.labels import Rect, Size, coincident, place_labels, to_rect
+from finesight.ui.page import data_uri, picture_uri, render_page
 from finesight.ui.palette import LEVEL_COLOURS, TYPE_COLOURS, ink_on
 from finesight.ui.words import WORDS, Lang, name, say, sentence
 
-_FOLDER = Path(__file__).parent
 _NOMINAL_WIDTH_PX = 420
 """Labels are placed for a picture shown this wide; they keep their size where it is shown wider."""
 _MANY = 60
@@ -114,22 +104,12 @@ def write_report(
 def _render(
     cards: list[_Card], failures: list[Outcome], lang: Lang, title: str, sections: Sequence[Section]
 ) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = (_FOLDER / "report.js").read_text("utf-8")
-    return environment.get_template("report.html").render(
+    return render_page(
+        "report",
         lang=lang,
         title=title,
-        style=(_FOLDER / "report.css").read_text("utf-8"),
         font=_font(cards) if lang == "zh" else None,
         many=len(cards) >= _MANY,
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         say=partial(say, lang=lang),
         name=partial(name, lang=lang),
         types=[(t, TYPE_COLOURS[t], ink_on(TYPE_COLOURS[t])) for t in DistortionType],
@@ -140,7 +120,7 @@ def _render(
         cards=cards,
         failures=failures,
         sections=[
-            (section, section.picture and _data_uri(section.picture, "image/png")) for section in sections
+            (section, section.picture and data_uri(section.picture, "image/png")) for section in sections
         ],
         summary=_summary([card.outcome for card in cards]),
     )
@@ -151,7 +131,7 @@ def _font(cards: list[_Card]) -> str:
     own = [word for pair in WORDS.values() for word in pair]
     terms = [term.zh for vocabulary in (DistortionType, Severity, Level) for term in vocabulary]
     said = [card.outcome.diagnosis.content for card in cards if card.outcome.diagnosis]
-    return _data_uri(subset_font("zh", "".join(own + terms + said)), "font/otf")
+    return data_uri(subset_font("zh", "".join(own + terms + said)), "font/otf")
 
 
 def _summary(outcomes: list[Outcome]) -> dict[str, object]:
@@ -175,7 +155,7 @@ def _card(outcome: Outcome, picture: Picture | None, lang: Lang, side_px: int) -
         return _Card(outcome, None, ())
     height = max(1, round(_NOMINAL_WIDTH_PX * picture.height / picture.width))
     marks = _marks(findings, (_NOMINAL_WIDTH_PX, height), lang)
-    return _Card(outcome, _data_uri(_jpeg(picture, side_px), "image/jpeg"), marks)
+    return _Card(outcome, picture_uri(picture.rgb, side_px), marks)
 
 
 def _marks(findings: tuple[Finding, ...], size: Size, lang: Lang) -> tuple[_Mark, ...]:
@@ -212,16 +192,3 @@ def _tag(place: Rect, rect: Rect, size: Size) -> _Tag:
     if place[3] == rect[1]:
         return _Tag(left, "bottom", round(100 - 100 * place[3] / size[1], 2))
     return _Tag(left, "top", round(100 * place[1] / size[1], 2))
-
-
-def _jpeg(picture: Picture, side_px: int) -> bytes:
-    """The picture at `side_px` at most; the compression must not add to what is to be seen."""
-    image = Image.fromarray(picture.rgb)
-    image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=85 if max(image.size) > 500 else 92)
-    return file.getvalue()
-
-
-def _data_uri(data: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

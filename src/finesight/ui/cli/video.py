@@ -12,6 +12,7 @@ from finesight.ui.cli import (
     video_plan,
     video_policy,
     video_process,
+    video_report,
     video_run,
 )
 
@@ -29,5 +30,6 @@ video_process.register(app)
 video_accept.register(app)
 video_compare.register(app)
 video_run.register(app)
+video_report.register(app)
 video_feedback.register(app)
 video_policy.register(app)
