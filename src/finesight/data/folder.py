@@ -40,13 +40,13 @@ def write_subset(folder: Path, annotations: tuple[Annotation, ...], pictures_of:
     write_metadata(folder / METADATA, annotations)
 
 
-def link_images(folder: Path, pictures_of: Path) -> None:
-    """Make `folder/images` a relative link to the pictures of another data folder.
+def link_images(folder: Path, pictures_of: Path, name: str = IMAGES) -> None:
+    """Make `folder/images`, or `folder/name`, a relative link to the pictures of another data folder.
 
     Raises:
         InputError: there are none, or something else has that name already.
     """
-    link = folder / IMAGES
+    link = folder / name
     if not (pictures_of / IMAGES).is_dir():
         raise InputError(f"{pictures_of}: has no folder {IMAGES}; name a data folder")
     target = os.path.relpath((pictures_of / IMAGES).resolve(), folder.resolve())

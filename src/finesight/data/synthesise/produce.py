@@ -127,7 +127,7 @@ def _make_all(
     report: Callable[[int], None],
 ) -> None:
     missing = [
-        i for i in range(config.count) if i not in journal.finished or not (images / _name(i)).exists()
+        i for i in range(config.count) if i not in journal.finished or not (images / name_of(i)).exists()
     ]
     report(config.count - len(missing))
     batches = deque(_batches(order, missing, images, config))
@@ -204,8 +204,8 @@ def _make(batch: _Batch) -> _Made:
 def _make_one(photograph: Rgb, index: int, batch: _Batch) -> Annotation:
     rng = np.random.default_rng(np.random.SeedSequence([batch.config.seed, index]))
     image, annotation = distort(_clean(photograph, batch.config, rng), rng, batch.config)
-    write_bytes(batch.images / _name(index), _encode(image))
-    return annotation.model_copy(update={"image": _name(index), "source": batch.source})
+    write_bytes(batch.images / name_of(index), encode_jpeg(image))
+    return annotation.model_copy(update={"image": name_of(index), "source": batch.source})
 
 
 def _clean(photograph: Rgb, config: SynthesisConfig, rng: np.random.Generator) -> Rgb:
@@ -214,11 +214,13 @@ def _clean(photograph: Rgb, config: SynthesisConfig, rng: np.random.Generator) -
     return imperfect(cut(photograph, draw_size(config.size, rng), rng), rng)
 
 
-def _name(index: int) -> str:
+def name_of(index: int) -> str:
+    """File name of image number `index`."""
     return f"{index:06d}.jpg"
 
 
-def _encode(rgb: Rgb) -> bytes:
+def encode_jpeg(rgb: Rgb) -> bytes:
+    """A picture as the sets keep it."""
     options = [
         cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY,
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
@@ -232,7 +234,7 @@ def _encode(rgb: Rgb) -> bytes:
 def _finish(out: Path, config: SynthesisConfig, journal: Journal, photographs: int) -> SynthesisReport:
     annotations = [journal.finished[i] for i in range(config.count)]
     items = [(load_picture(out / "images" / a.image).rgb, a) for a in annotations[:_SHEET]]
-    write_bytes(out / "contact_sheet.jpg", _encode(contact_sheet(items)))
+    write_bytes(out / "contact_sheet.jpg", encode_jpeg(contact_sheet(items)))
     report = SynthesisReport(
         config=config,
         photographs=photographs,

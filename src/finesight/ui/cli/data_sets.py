@@ -1,4 +1,4 @@
-"""`finesight data photos|questions|split|bench`: from photographs to training and test data."""
+"""`finesight data photos|questions|split|join|bench`: from photographs to training and test data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JS
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to `finesight data`."""
-    for verb in (photos, questions, split, bench):
+    for verb in (photos, questions, split, join, bench):
         app.command(verb.__name__)(verb)
 
 
@@ -90,6 +90,17 @@ def split(
     write_subset(out / "train", sides.train, data)
     write_subset(out / "test", kept, data)
     _report({"train": len(sides.train), "test": len(kept), "left out of test": len(left_out)}, as_json)
+
+
+def join(
+    data: Annotated[list[Path], typer.Argument(help="Data folders, two or more.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make one data folder of several, which links to their images."""
+    from finesight.data.join import join as joined
+
+    _report({"pictures": len(joined(data, out))}, as_json)
 
 
 def bench(data: Data, out: Out, seed: Seed = 0, as_json: AsJson = False) -> None:

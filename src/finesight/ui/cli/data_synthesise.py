@@ -1,4 +1,4 @@
-"""`finesight data synthesise`."""
+"""`finesight data synthesise|pairs`: pictures with known distortions."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ class Variety(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to the command line."""
+    """Add the verbs to `finesight data`."""
     app.command(name="synthesise")(synthesise_)
+    app.command()(pairs)
 
 
 def synthesise_(
@@ -75,6 +76,32 @@ def synthesise_(
     for name, reason in report.skipped.items():
         print(f"skipped {name}: {reason}", file=sys.stderr)
     print(report.model_dump_json() if as_json else _summary(report, out))
+
+
+def pairs(
+    folder: Annotated[Path, typer.Argument(help="Folder of pairs NAME_real.* and NAME_mean.*.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the images and their metadata.json.")],
+    count: Annotated[int, typer.Option(min=1, help="Images to make.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+) -> None:
+    """Make images with a camera's own noise out of noisy photographs and the means of their scenes."""
+    import json
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from finesight.data.synthesise.camera import find_pairs, make_of_pairs
+
+    found = find_pairs(folder)
+    columns = TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("images", total=count)
+        made = make_of_pairs(found, out, count, seed, lambda n: bar.advance(task, n))
+    severities = Counter(a.distortions[0].severity.value if a.distortions else "clean" for a in made)
+    counts = {"pairs": len(found), "images": len(made), **severities}
+    print(json.dumps(counts) if as_json else "\n".join(f"{n:7d} {name}" for name, n in counts.items()))
 
 
 def _summary(report: SynthesisReport, out: Path) -> str:
