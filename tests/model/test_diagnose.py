@@ -127,21 +127,14 @@ def test_findings_of_a_back_end_that_does_not_tell_have_no_confidence():
     assert with_confidence(SAID, Completion(ANSWER)) == SAID
 
 
-def test_the_model_is_the_named_one_else_the_environment_else_the_demo(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FINESIGHT_MODEL", raising=False)
-    with pytest.raises(ModelError, match=r"demo/.*make demo.*--model"):
-        default_model()
-    with pytest.raises(ModelError, match=r"\$FINESIGHT_MODEL is not set"):
-        load_diagnoser()
+def test_the_model_is_the_named_one_else_the_environment_else_that_of_the_package(tmp_path, monkeypatch):
     from finesight.model import diagnose
 
-    demo = tmp_path / diagnose.DEFAULT_MODELS[0]
-    demo.mkdir(parents=True)
-    with pytest.raises(ModelError):
-        default_model()
-    (demo / "config.json").write_text("{}")
-    assert default_model() == str(diagnose.DEFAULT_MODELS[0])
+    monkeypatch.delenv("FINESIGHT_MODEL", raising=False)
+    assert default_model() == str(diagnose.SHIPPED_MODEL)
+    monkeypatch.setattr(diagnose, "SHIPPED_MODEL", tmp_path)
+    with pytest.raises(ModelError, match=r"install finesight again.*--model"):
+        load_diagnoser()
     monkeypatch.setenv("FINESIGHT_MODEL", f"scripted:{script(tmp_path / 'b.jsonl', [ANSWER])}")
     assert load_diagnoser().name == f"scripted:{tmp_path / 'b.jsonl'}"
     assert load_diagnoser(f"scripted:{script(tmp_path / 'c.jsonl', [])}").name.endswith("c.jsonl")

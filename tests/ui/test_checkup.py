@@ -56,11 +56,14 @@ def test_the_default_model_is_looked_for_where_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(module.MODEL_VARIABLE, raising=False)
-    monkeypatch.chdir(tmp_path)
+    from finesight.model import diagnose
+
+    assert _by_name(tmp_path)["default model"].found == str(diagnose.SHIPPED_MODEL)
+    monkeypatch.setattr(diagnose, "SHIPPED_MODEL", tmp_path / "none")
     missing = _by_name(tmp_path)["default model"]
     assert not missing.ok
     assert not missing.required
-    assert str(tmp_path / module.DEFAULT_MODELS[0]) in missing.found
+    assert str(tmp_path / "none") in missing.found
     mine = tmp_path / "mine"
     mine.mkdir()
     monkeypatch.setenv(module.MODEL_VARIABLE, str(mine))

@@ -17,7 +17,8 @@ from finesight.text.parse import parse_assess
 from finesight.text.prompts import assess_prompt
 
 MODEL_VARIABLE = "FINESIGHT_MODEL"
-DEFAULT_MODELS = (Path("demo/run/model"),)
+SHIPPED_MODEL = Path(__file__).parent / "nano" / "weights"
+"""The nano that comes with the package; docs/nano.md says how it was trained and what it can do."""
 SCRIPTED, SERVER = "scripted:", "server:"
 
 
@@ -60,16 +61,18 @@ def load_diagnoser(model: str | None = None) -> Diagnoser:
 
 
 def default_model() -> str:
-    """The model used when none is named: $FINESIGHT_MODEL, else the one `make demo` has trained here."""
+    """The model used when none is named: $FINESIGHT_MODEL, else the nano that comes with the package.
+
+    Raises:
+        ModelError: neither is there; an installation without its weights is not whole.
+    """
     named = os.environ.get(MODEL_VARIABLE)
     if named:
         return named
-    for path in DEFAULT_MODELS:
-        if (path / "config.json").is_file():
-            return str(path)
-    looked = ", ".join(map(str, DEFAULT_MODELS))
+    if (SHIPPED_MODEL / "config.json").is_file():
+        return str(SHIPPED_MODEL)
     raise ModelError(
-        f"no model: {looked} is not here and ${MODEL_VARIABLE} is not set; run `make demo` or pass --model"
+        f"{SHIPPED_MODEL}: the nano of the package is not here; install finesight again, or pass --model"
     )
 
 

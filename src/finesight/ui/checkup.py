@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from pydantic import BaseModel, ConfigDict
 
 from finesight.errors import ConfigError, ModelError
-from finesight.model.diagnose import DEFAULT_MODELS, MODEL_VARIABLE, default_model
+from finesight.model.diagnose import MODEL_VARIABLE, default_model
 from finesight.ui.fonts import font_path
 from finesight.ui.words import Lang
 
@@ -138,13 +138,11 @@ def _browser() -> Check:
 
 
 def _model() -> Check:
-    remedy = f"make demo (trains one here), or set {MODEL_VARIABLE}, or name one with --model"
+    remedy = f"install finesight again, or set {MODEL_VARIABLE}, or name a model with --model"
     try:
         where = default_model()
-    except ModelError:
-        places = ", ".join(str(path.absolute()) for path in DEFAULT_MODELS)
-        found = f"none in {places}, and {MODEL_VARIABLE} is not set"
-        return Check(name="default model", ok=False, required=False, found=found, remedy=remedy)
+    except ModelError as error:
+        return Check(name="default model", ok=False, required=False, found=str(error), remedy=remedy)
     if Path(where).exists() and not Path(where, "config.json").is_file():
         found = f"{where} has no config.json"
         return Check(name="default model", ok=False, required=False, found=found, remedy=remedy)

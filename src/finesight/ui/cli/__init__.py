@@ -7,7 +7,19 @@ import sys
 import typer
 
 from finesight.errors import FinesightError
-from finesight.ui.cli import data, demo, diagnose, doctor, evaluate, plot, rollout, serve, train, video
+from finesight.ui.cli import (
+    data,
+    demo,
+    diagnose,
+    doctor,
+    evaluate,
+    export,
+    plot,
+    rollout,
+    serve,
+    train,
+    video,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +36,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(evaluate.app, name="eval")
+app.add_typer(export.app, name="export")
 app.add_typer(video.app, name="video")
 
 
