@@ -1,9 +1,10 @@
 """What a model says of distortions that other code made, of clean photographs and of a real camera's noise.
 
-    python benchmarks/foreign.py PHOTOS TEST [--model MODEL] [--pairs FOLDER] [--pictures N] [--json]
+    python benchmarks/foreign.py PHOTOS TEST [--model MODEL] [--pairs FOLDER [DATA]] [--pictures N] [--json]
 
 PHOTOS: the folder of photographs. TEST: a data folder whose pictures name, as their sources, the photographs that the
-model has not seen. FOLDER: pairs NAME_real.* and NAME_mean.*, a noisy photograph and the mean of many of its kind.
+model has not seen. FOLDER: pairs NAME_real.* and NAME_mean.*, a noisy photograph and the mean of many of its kind;
+with DATA only those of the scenes that this data folder names as its sources.
 
 Recall: share of the distorted pictures in which a right name is found, over three strengths; SRCC: of the score with
 the strength, over six strengths of a picture, mean over pictures. MODEL may be `classical`.
@@ -27,6 +28,7 @@ from rich.table import Table
 
 from finesight.data.folder import read_folder
 from finesight.data.images import load_picture
+from finesight.data.synthesise.camera import Pair, find_pairs
 from finesight.schema.picture import Outcome, Picture
 from finesight.schema.taxonomy import DistortionType
 from finesight.scoring.correlation import srcc
@@ -55,7 +57,7 @@ def main() -> None:
         "clean_share": sum(not n for n in clean) / len(clean),
     }
     if arguments.pairs:
-        result |= real_noise(model, arguments.pairs)
+        result |= real_noise(model, pairs_of(*arguments.pairs))
     show(result)
     if arguments.json:
         print(json.dumps(result))
@@ -66,7 +68,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("photos", type=Path)
     parser.add_argument("test", type=Path)
     parser.add_argument("--model", help="as in finesight diagnose, or classical")
-    parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--pairs", type=Path, nargs="+")
     parser.add_argument("--pictures", type=int, default=20)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -130,12 +132,17 @@ def measure(model: Any, kind: Foreign, photos: Sequence[Path]) -> dict[str, Any]
     }
 
 
-def real_noise(model: Any, folder: Path) -> dict[str, Any]:
+def pairs_of(folder: Path, data: Path | None = None) -> list[Pair]:
+    """The pairs of a folder, or of the scenes of a data folder alone."""
+    scenes = {a.source for a in read_folder(data)} if data else None
+    return [pair for pair in find_pairs(folder) if scenes is None or pair.scene in scenes]
+
+
+def real_noise(model: Any, pairs: Sequence[Pair]) -> dict[str, Any]:
     """Share of pictures with noise found, among those with a camera's noise and among their means."""
-    shares = {}
-    for name, half in (("noisy", "real"), ("mean", "mean")):
-        paths = sorted(folder.glob(f"*_{half}.*"))
-        pictures = (Image.fromarray(load_picture(path).rgb) for path in paths)
+    shares: dict[str, Any] = {"pairs": len(pairs)}
+    for name in ("noisy", "mean"):
+        pictures = (Image.fromarray(load_picture(getattr(pair, name)).rgb) for pair in pairs)
         outcomes = list(look(model, pictures))
         shares[f"noise_found_{name}"] = sum(DistortionType.NOISE in found(o) for o in outcomes) / len(
             outcomes
