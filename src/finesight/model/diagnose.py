@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finesight.errors import ModelError
+from finesight.model.crops import Window, cropped, merged, windows
 from finesight.model.protocol import Completion, Generator, Request
 from finesight.schema.answer import ParseFailure
 from finesight.schema.diagnosis import Diagnosis, Finding
@@ -23,10 +24,14 @@ SCRIPTED, SERVER = "scripted:", "server:"
 
 
 class Diagnoser:
-    """Diagnoses pictures through any generator, one question a picture."""
+    """Diagnoses pictures through any generator, one question a view: the whole, and crops of what is too large.
 
-    def __init__(self, generator: Generator) -> None:
+    most_pixels: area up to which the generator sees a picture in its own pixels; None: never crop.
+    """
+
+    def __init__(self, generator: Generator, most_pixels: int | None = None) -> None:
         self.generator = generator
+        self.most_pixels = most_pixels
 
     @property
     def name(self) -> str:
@@ -34,13 +39,25 @@ class Diagnoser:
 
     def diagnose(self, pictures: Sequence[Picture]) -> list[Outcome]:
         """One outcome a picture, in order; an answer that cannot be read is an error with its reason."""
-        requests = [Request(picture, (assess_prompt(),)) for picture in pictures]
-        answers = self.generator.generate(requests)
-        return [outcome_of(p, a[0], self.name) for p, a in zip(pictures, answers, strict=True)]
+        frames = [self._windows(picture) for picture in pictures]
+        views = [[p, *(cropped(p, w) for w in own)] for p, own in zip(pictures, frames, strict=True)]
+        answers = self.generator.generate([Request(v, (assess_prompt(),)) for own in views for v in own])
+        said = iter(answers)
+        outcomes = [[outcome_of(view, next(said)[0], self.name) for view in own] for own in views]
+        return [
+            merged(whole, list(zip(own, parts, strict=True)))
+            for (whole, *parts), own in zip(outcomes, frames, strict=True)
+        ]
+
+    def _windows(self, picture: Picture) -> list[Window]:
+        return windows(picture.width, picture.height, self.most_pixels) if self.most_pixels else []
 
 
-def load_diagnoser(model: str | None = None) -> Diagnoser:
+def load_diagnoser(model: str | None = None, crops: bool = True) -> Diagnoser:
     """A diagnoser for `--model`: a folder, a hub id, `scripted:FILE`, `server:URL#NAME`, or the default for None.
+
+    Args:
+        crops: look at parts of large pictures too; a model behind a server looks as it is set up there.
 
     Raises:
         ModelError: nothing usable there. InputError: no script, or no URL of a server.
@@ -57,7 +74,8 @@ def load_diagnoser(model: str | None = None) -> Diagnoser:
     from finesight.model.generate import TreeGenerator
     from finesight.model.load import load_model
 
-    return Diagnoser(TreeGenerator(load_model(where)))
+    loaded = load_model(where)
+    return Diagnoser(TreeGenerator(loaded), loaded.description.policy.max_pixels if crops else None)
 
 
 def default_model() -> str:

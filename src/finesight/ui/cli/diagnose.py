@@ -38,6 +38,9 @@ def diagnose(
     report: Annotated[Path | None, typer.Option(help="HTML file that shows all of it.")] = None,
     lang: Annotated[Lang, typer.Option(help="Language of blocks, drawings and report.")] = "en",
     batch: Annotated[int, typer.Option(min=1, help="Pictures the model sees at a time.")] = 4,
+    crops: Annotated[
+        bool, typer.Option(help="Look at parts of large pictures in their own pixels too.")
+    ] = True,
 ) -> None:
     """Say what is wrong with pictures: distortions with type, severity and box, the key one, the level."""
     if report and report.suffix.lower() not in (".html", ".htm"):
@@ -53,7 +56,7 @@ def diagnose(
     looks = [_printing(as_json, lang), _collecting(failed)]
     if draw:
         looks.append(_drawing(draw, paths, lang))
-    seen = _looked_at(_outcomes(paths, problems, model, batch, talk), looks)
+    seen = _looked_at(_outcomes(paths, problems, model, batch, crops, talk), looks)
     if report:
         write_report(report, seen, lang=lang, side_px=picture_px(len(paths)))
     else:
@@ -63,7 +66,7 @@ def diagnose(
 
 
 def _outcomes(
-    paths: list[Path], problems: list[PictureError], model: str | None, batch: int, talk: Console
+    paths: list[Path], problems: list[PictureError], model: str | None, batch: int, crops: bool, talk: Console
 ) -> Iterator[tuple[Outcome, Picture | None]]:
     """What comes of every file, then of the arguments that stood for none."""
     from finesight.ui.stream import diagnose_files, failure
@@ -71,7 +74,9 @@ def _outcomes(
     if paths:  # torch is not worth loading for nothing
         from finesight.model.diagnose import load_diagnoser
 
-        yield from _with_progress(diagnose_files(paths, load_diagnoser(model), batch), len(paths), talk)
+        yield from _with_progress(
+            diagnose_files(paths, load_diagnoser(model, crops), batch), len(paths), talk
+        )
     for problem in problems:
         yield failure(problem), None
 
