@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# From photographs to the weights that the package ships. Two cores, 6 GB of memory, 20 GB of disk, some hours.
+#
+#   runs/nano.sh PHOTOS PAIRS
+#
+# PHOTOS: a folder of clean photographs. PAIRS: a folder of NAME_real.* and NAME_mean.*, a camera's noise and its mean.
+# All of it lies in runs/nano. A run that was killed goes on where it was; what is whole is not made again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+photos=$1 pairs=$2 here=runs/nano
+
+whole() { [[ -f $here/$1 ]] || { shift && "$@"; }; }
+
+finesight data synthesise "$photos" $here/made --count 22000 --seed 3 --size 512 --workers 2 \
+  --balance tempered --variety wide
+whole train/train/metadata.json finesight data split $here/made $here/train --photos "$photos"
+whole pairs.made/metadata.json finesight data pairs "$pairs" $here/pairs.made --count 1600 --seed 4
+whole pairs/train/metadata.json finesight data split $here/pairs.made $here/pairs --test-share 0.4
+finesight data join $here/train/train $here/pairs/train --out $here/all
+whole all/samples/combined.json finesight data questions $here/all $here/all/samples --choices 8
+
+finesight data synthesise "$photos" $here/made-bench --count 4000 --seed 2
+whole test/test/metadata.json finesight data split $here/made-bench $here/test --photos "$photos"
+whole bench/questions.jsonl finesight data bench $here/test/test $here/bench
+whole test/test/samples/combined.json finesight data questions $here/test/test $here/test/test/samples
+
+finesight train sft configs/sft_nano_see.toml --resume
+mkdir -p $here/say && ln -sfn ../see/features $here/say/features
+finesight train sft configs/sft_nano_say.toml --resume
+[[ -d $here/half ]] || finesight export half $here/say/model $here/half
+
+finesight eval answer $here/bench $here/answers --model $here/half
+finesight eval mipi $here/answers $here/bench
+finesight eval descriptions $here/answers $here/bench
