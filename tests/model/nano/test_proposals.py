@@ -5,17 +5,8 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from finesight.model.nano.proposals import (
-    KINDS,
-    SLOTS,
-    TOLD,
-    WHAT_FEATURES,
-    Proposals,
-    Vote,
-    gather_votes,
-    kinds_of,
-    weigh,
-)
+from finesight.model.nano.proposals import KINDS, TOLD, WHAT_FEATURES, Ballot, Proposals, gather_votes
+from finesight.model.nano.votes import SLOTS, votes_of
 from finesight.schema.box import Box
 from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.taxonomy import DistortionType, Severity
@@ -33,7 +24,7 @@ def votes_for(*claims: tuple[int, int, tuple[float, ...], float]) -> tuple[torch
     return presence, box
 
 
-def voted(presence: torch.Tensor, box: torch.Tensor, types: Sequence[int] = range(10)) -> list[list[Vote]]:
+def voted(presence: torch.Tensor, box: torch.Tensor, types: Sequence[int] = range(10)) -> Ballot:
     """The votes of the one picture, which has some types and surely none of the others."""
     there = torch.tensor([[0.99 if kind in types else 0.01 for kind in range(10)]])
     return gather_votes(presence, box, torch.ones(1, CELLS, dtype=torch.bool), there)
@@ -44,9 +35,9 @@ def proposed(
 ) -> tuple[list[int], list[list[float]]]:
     """Types and boxes of what is proposed of the one picture; by default it has the types a cell is sure of."""
     sure = (presence > 0.02).any(1)[0].nonzero().flatten().tolist()
-    votes = voted(presence, box, sure if types is None else types)
-    boxes = weigh(votes, box)[0, : len(votes[0])]
-    return [vote.kind for vote in votes[0]], boxes.tolist()
+    ballot = voted(presence, box, sure if types is None else types)
+    filled = ballot.kinds[0].any(-1)
+    return ballot.kinds[0, filled].argmax(-1).tolist(), ballot.mean(box)[0, filled].tolist()
 
 
 def test_cells_that_agree_are_one_distortion_and_its_box_their_weighted_mean():
@@ -70,9 +61,9 @@ def test_boxes_that_lie_apart_and_types_that_differ_are_several():
 def test_a_type_the_picture_does_not_have_is_not_proposed():
     presence, box = votes_for((0, 3, LEFT, 0.9), (1, 3, LEFT, 0.9))
     assert proposed(presence, box, types=[]) == ([], [])
-    votes = voted(presence, box, types=[])
-    assert not weigh(votes, box).any()
-    assert not kinds_of(votes, 10).any()
+    ballot = voted(presence, box, types=[])
+    assert not ballot.mean(box).any()
+    assert not ballot.kinds.any()
 
 
 def test_a_type_the_picture_has_is_proposed_by_its_surest_cell_where_no_cell_believes_in_it():
@@ -95,9 +86,10 @@ def test_padding_has_no_vote():
     presence, box = votes_for((0, 9, LEFT, 0.9), (1, 9, LEFT, 0.9), (15, 2, LEFT, 1.0), (14, 2, LEFT, 1.0))
     valid = torch.ones(1, CELLS, dtype=torch.bool)
     valid[0, 14:] = False
-    assert [
-        vote.kind for vote in gather_votes(presence, box, valid, torch.ones(1, 10))[0] if vote.strength > 0.1
-    ] == [9]
+    ballot = gather_votes(presence, box, valid, torch.ones(1, 10))
+    assert not ballot.weights[..., 14:].any()
+    arrays = (presence * valid[..., None])[0].numpy(), box[0].numpy()
+    assert [vote.kind for vote in votes_of(*arrays, torch.ones(10).numpy()) if vote.strength > 0.1] == [9]
 
 
 def test_there_are_never_more_than_there_are_slots_and_the_strongest_stay():
@@ -112,9 +104,9 @@ def test_there_are_never_more_than_there_are_slots_and_the_strongest_stay():
 
 def test_what_a_proposal_says_is_differentiable():
     presence, box = votes_for(*((i, 9, LEFT, 0.8) for i in range(3)))
-    votes = voted(presence, box, types=[9])
+    ballot = voted(presence, box, types=[9])
     box.requires_grad_()
-    weigh(votes, box)[0, 0].sum().backward()
+    ballot.mean(box)[0, 0].sum().backward()
     assert box.grad is not None
     torch.testing.assert_close(box.grad[0, :3, 9], torch.full((3, 4), 1 / 3))
     assert not box.grad[0, 3:].any()

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finesight.model.nano.proposals import SLOTS, WHAT_FEATURES, Proposals
+from finesight.model.nano.proposals import WHAT_FEATURES, Proposals
 from finesight.model.nano.vision import (
     BELIEF_FEATURES,
     POSITION_FEATURES,
@@ -23,6 +23,7 @@ from finesight.model.nano.vision import (
     Seen,
     position_features,
 )
+from finesight.model.nano.votes import SLOTS
 from finesight.schema.diagnosis import Diagnosis
 
 COORDINATES = 4

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from finesight.model.nano.proposals import Proposals, gather_votes, kinds_of, weigh
+from finesight.model.nano.proposals import Ballot, Proposals, gather_votes
 from finesight.schema.taxonomy import DistortionType, Level, Severity
 
 TYPES = len(DistortionType)
@@ -66,11 +66,15 @@ class Dense(NamedTuple):
     def proposals(self, valid: Tensor) -> Proposals:
         """What cells that agree say together."""
         with torch.no_grad():
-            votes = gather_votes(self.presence.sigmoid(), self.box, valid, self.types.sigmoid())
+            ballot = gather_votes(self.presence.sigmoid(), self.box, valid, self.types.sigmoid())
+        return self.proposed(ballot)
+
+    def proposed(self, ballot: Ballot) -> Proposals:
+        """What the voters of each proposal say of it."""
         present = self.presence.sigmoid()[..., None]
         said = torch.cat([present, self.key.sigmoid()[..., None], self.severity.softmax(-1)], dim=-1)
-        what = torch.cat([kinds_of(votes, TYPES).to(said), weigh(votes, said)], dim=-1)
-        return Proposals(what, weigh(votes, self.box))
+        what = torch.cat([ballot.kinds.to(said), ballot.mean(said)], dim=-1)
+        return Proposals(what, ballot.mean(self.box))
 
 
 DENSE_NUMBERS = TYPES * (1 + 1 + SEVERITIES + 4)

@@ -1,0 +1,94 @@
+"""Cells that agree as votes for a distortion: plain numbers in and out, whatever has made them.
+
+Each cell votes for a box of each type it believes in, where the picture as a whole has that type. Votes of one
+type that overlap are one distortion; its box is their mean.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+SLOTS = 12
+THERE = 0.4
+"""A picture has a type from this probability on; lower than a half, as one missed costs more than one too many."""
+BELIEVED = 0.5
+"""A cell votes for a type from this probability on."""
+SAME = 0.45
+"""Votes whose boxes overlap by this IoU are for the same distortion."""
+SUPPORT = 0.12
+"""A proposal needs votes worth this share of the cells in its box."""
+
+
+class Vote(NamedTuple):
+    """A proposal as the weights (N,) of the cells that made it, summing to 1, and where it is (x1, y1)."""
+
+    kind: int
+    weights: Array
+    corner: tuple[float, float]
+    strength: float
+
+
+def votes_of(presence: Array, boxes: Array, types: Array) -> list[Vote]:
+    """The proposals of one picture, at most SLOTS, by type and then in reading order.
+
+    A type that is in the picture has one proposal at least: that of its surest cell, where the votes are too weak.
+
+    Args:
+        presence: (N, T) probabilities, 0 on padding. boxes: (N, T, 4) shares of the picture.
+        types: (T,) probabilities that the picture has a type.
+    """
+    kinds = (int(kind) for kind in np.flatnonzero(types >= THERE))
+    found = [vote for kind in kinds for vote in _of_type(kind, presence[:, kind], boxes[:, kind])]
+    strongest = sorted(found, key=lambda vote: -vote.strength)[:SLOTS]
+    return sorted(strongest, key=lambda vote: (vote.kind, vote.corner[1], vote.corner[0]))
+
+
+def laid_out(votes: list[Vote], cells: int, kinds: int) -> tuple[Array, Array]:
+    """Votes as arrays, zero in empty slots: weights (SLOTS, T, N) of the cells, one-hot types (SLOTS, T)."""
+    weights, hot = np.zeros((SLOTS, kinds, cells), np.float32), np.zeros((SLOTS, kinds), np.float32)
+    for slot, vote in enumerate(votes):
+        weights[slot, vote.kind], hot[slot, vote.kind] = vote.weights, 1.0
+    return weights, hot
+
+
+def _of_type(kind: int, presence: Array, boxes: Array) -> list[Vote]:
+    """Greedy grouping: the strongest vote takes those that agree with it, then the next that is left."""
+    left = np.where(presence >= BELIEVED, presence, 0.0).astype(np.float32)
+    found: list[Vote] = []
+    cell_area = 1.0 / max(1, int(np.count_nonzero(presence)))
+    for _ in range(SLOTS):
+        if not left.any():
+            break
+        seed = int(left.argmax())
+        overlap = _iou(boxes[seed], boxes)
+        group = np.where(overlap >= SAME, left, 0.0)
+        group[seed] = left[seed]
+        mean = (group[:, None] * boxes).sum(0) / group.sum()
+        area = max(float((mean[2] - mean[0]) * (mean[3] - mean[1])), cell_area)
+        if group.sum() * cell_area >= SUPPORT * area:
+            weights = (group / group.sum()).astype(np.float32)
+            found.append(Vote(kind, weights, (float(mean[0]), float(mean[1])), float(group.sum())))
+        left = np.where((overlap >= SAME) | (_iou(mean, boxes) >= SAME), 0.0, left)
+        left[seed] = 0.0
+    return found or [_surest(kind, presence, boxes)]
+
+
+def _surest(kind: int, presence: Array, boxes: Array) -> Vote:
+    cell = int(presence.argmax())
+    weights = np.zeros_like(presence)
+    weights[cell] = 1.0
+    return Vote(kind, weights, (float(boxes[cell, 0]), float(boxes[cell, 1])), float(presence[cell]))
+
+
+def _iou(one: Array, many: Array) -> Array:
+    corner, opposite = np.maximum(one[:2], many[:, :2]), np.minimum(one[2:], many[:, 2:])
+    shared = np.clip(opposite - corner, 0, None).prod(-1)
+    areas = (many[:, 2:] - many[:, :2]).prod(-1)
+    union = (one[2:] - one[:2]).prod() + areas - shared
+    overlap: Array = shared / np.maximum(union, 1e-9)
+    return overlap
