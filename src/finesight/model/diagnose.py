@@ -9,6 +9,7 @@ from pathlib import Path
 
 from finesight.errors import ModelError
 from finesight.model.crops import Window, cropped, merged, windows
+from finesight.model.onnx.description import FILE as ONNX_FILE
 from finesight.model.protocol import Completion, Generator, Request
 from finesight.schema.answer import ParseFailure
 from finesight.schema.diagnosis import Diagnosis, Finding
@@ -54,7 +55,9 @@ class Diagnoser:
 
 
 def load_diagnoser(model: str | None = None, crops: bool = True) -> Diagnoser:
-    """A diagnoser for `--model`: a folder, a hub id, `scripted:FILE`, `server:URL#NAME`, or the default for None.
+    """A diagnoser for `--model`; the default for None.
+
+    A folder of a model or of ONNX graphs, a hub id, `scripted:FILE`, or `server:URL#NAME`.
 
     Args:
         crops: look at parts of large pictures too; a model behind a server looks as it is set up there.
@@ -71,6 +74,11 @@ def load_diagnoser(model: str | None = None, crops: bool = True) -> Diagnoser:
         from finesight.model.server import ServerGenerator
 
         return Diagnoser(ServerGenerator.named(where.removeprefix(SERVER)))
+    if (Path(where) / ONNX_FILE).is_file():
+        from finesight.model.onnx.run import OnnxGenerator
+
+        exported = OnnxGenerator(Path(where))
+        return Diagnoser(exported, exported.about.policy.max_pixels if crops else None)
     from finesight.model.generate import TreeGenerator
     from finesight.model.load import load_model
 

@@ -61,7 +61,7 @@ class TreeGenerator:
         self.vision_passes = 0
         self.prefix_tokens = 0
         self.question_tokens = 0
-        self._levels = _level_ids(model)
+        self._levels = level_ids(model)
 
     @property
     def name(self) -> str:
@@ -222,7 +222,7 @@ def _groups(requests: Sequence[Request], samples: int, rows: int) -> Iterator[li
         yield group
 
 
-def _level_ids(model: LoadedModel) -> tuple[int, ...]:
+def level_ids(model: LoadedModel) -> tuple[int, ...]:
     """First token of each level word in a sentence, worst to best; empty where two words share one."""
     ids = tuple(encode(model.tokenizer, f" {level.value}")[0] for level in Level)
     return ids if len(set(ids)) == len(ids) else ()

@@ -23,13 +23,13 @@ from finesight.model.chat import ChatFormat, chat_format, encode_all
 from finesight.model.coordinates import Coordinates
 from finesight.model.family import FAMILIES, Family, Visual
 from finesight.model.nano import modeling as _nano  # noqa: F401  (registers the family with transformers)
+from finesight.model.resize import ResizePolicy
 from finesight.model.rows import RowsFamily
 from finesight.model.vision import (
     ImageInput,
     NanoImageInput,
     ProcessorImageInput,
     QwenImageInput,
-    ResizePolicy,
     TileImageInput,
 )
 

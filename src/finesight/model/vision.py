@@ -1,8 +1,7 @@
-"""Pictures to a model's pixel input: the resize policy, and the scale it leaves behind."""
+"""Pictures to a model's pixel input, and the scale that is left behind."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
@@ -11,44 +10,10 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from finesight.model.nano.trunk import CELL_PX
+from finesight.model.resize import CELL_PX, ResizePolicy, framed
 from finesight.schema.picture import Picture
-
-
-class ResizePolicy(BaseModel):
-    """How large a picture may come in, in pixels of area; sides become multiples of the model's cell.
-
-    Enlarging adds nothing to be seen and shrinking hides noise and blocking, so a picture between the two
-    bounds keeps its size up to rounding.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    min_pixels: int = Field(default=56 * 56, gt=0)
-    max_pixels: int = Field(default=1280 * 28 * 28, gt=0)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> ResizePolicy:
-        if self.min_pixels > self.max_pixels:
-            raise ValueError(f"min_pixels {self.min_pixels} is larger than max_pixels {self.max_pixels}")
-        return self
-
-    def fit(self, width: int, height: int, cell: int = CELL_PX) -> tuple[int, int]:
-        """(width, height) in multiples of `cell` whose area lies within the bounds, ratio kept about.
-
-        Where no whole cells lie between the bounds, the upper one holds (as far as one cell allows).
-        """
-        area = width * height
-        scale = math.sqrt(min(max(area, self.min_pixels), self.max_pixels) / area)
-        sides = [max(1, round(side * scale / cell)) for side in (width, height)]
-        while sides[0] * sides[1] * cell * cell < self.min_pixels:
-            sides[sides.index(max(sides))] += 1
-        while sides[0] * sides[1] * cell * cell > self.max_pixels and max(sides) > 1:
-            sides[sides.index(max(sides))] -= 1
-        return sides[0] * cell, sides[1] * cell
 
 
 class VisionInput(NamedTuple):
@@ -94,22 +59,6 @@ class NanoImageInput:
         cells = rgb.reshape(h, CELL_PX, w, CELL_PX, 3).transpose(0, 2, 4, 1, 3).reshape(h * w, -1)
         values = torch.from_numpy(np.ascontiguousarray(cells)).float()
         return VisionInput(values, torch.tensor([1, 2 * h, 2 * w]), width, height, width / picture.width)
-
-
-def framed(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """(H, W, 3) pixels in another frame.
-
-    A side that differs by less than a cell is cut or mirrored at its far end: resampling by a few per cent
-    would soften noise and take blocks off their grid, which are what is to be seen.
-    """
-    if max(abs(rgb.shape[0] - height), abs(rgb.shape[1] - width)) < CELL_PX <= min(rgb.shape[:2]):
-        cut = rgb[:height, :width]
-        below, right = height - cut.shape[0], width - cut.shape[1]
-        out = cv2.copyMakeBorder(cut, 0, below, 0, right, cv2.BORDER_REFLECT_101)
-    else:
-        shrinking = width * height < rgb.shape[0] * rgb.shape[1]
-        out = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
-    return np.asarray(out, dtype=np.uint8)
 
 
 class QwenImageInput:

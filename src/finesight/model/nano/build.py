@@ -14,7 +14,7 @@ from finesight.model.nano.modeling import NanoConfig, NanoForConditionalGenerati
 from finesight.model.nano.projector import NOTE_FEATURES, NUMBER_FEATURES, number_features
 from finesight.model.nano.tokenizer import number_ids
 from finesight.model.nano.trunk import pretrained_trunk_state
-from finesight.model.vision import ResizePolicy
+from finesight.model.resize import ResizePolicy
 from finesight.schema.box import SCALE
 
 NEARNESS = 1.75

@@ -20,8 +20,9 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
 
 from finesight.model.nano.pointer import PointerLayer
 from finesight.model.nano.projector import Projector
-from finesight.model.nano.trunk import CELL_FEATURES, CELL_PX, Trunk
+from finesight.model.nano.trunk import CELL_FEATURES, Trunk
 from finesight.model.nano.vision import CellEncoder, Dense, pad_cells
+from finesight.model.resize import CELL_PX
 from finesight.schema.diagnosis import Diagnosis
 
 

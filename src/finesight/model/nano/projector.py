@@ -46,12 +46,16 @@ class Projector(nn.Module):
         Args:
             hints: true diagnoses to be told instead of the own proposals, None for the pictures without.
         """
+        proposals = seen.dense.proposals(cells.valid)
+        return self.written(cells, seen, proposals.hinted(hints) if hints else proposals)
+
+    def written(self, cells: Cells, seen: Seen, proposals: Proposals) -> Tensor:
+        """(B, N, out) tokens that say these proposals."""
         belief = seen.dense.belief()
         position = position_features(cells.centres)
         own = self.tokens(torch.cat([seen.hidden, belief.flatten(-2), position], dim=-1))
         own = own + self.summarise(seen.dense.summary(belief, cells.valid))[:, None]
-        proposals = seen.dense.proposals(cells.valid)
-        notes = write_notes(proposals.hinted(hints) if hints else proposals)[:, : own.shape[1]]
+        notes = write_notes(proposals)[:, : own.shape[1]]
         return torch.cat([own, F.pad(notes, (0, 0, 0, own.shape[1] - notes.shape[1]))], dim=-1)
 
 

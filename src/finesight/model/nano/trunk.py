@@ -7,15 +7,20 @@ drops squeeze-and-excitation).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CELL_PX = 28
+from finesight.model.resize import CELL_PX
+
 BATCH_NORM_EPS = 1e-3
 TRUNK_MEAN, TRUNK_STD = 127.0, 128.0
+
+Cells = tuple[int, int]
+Pool = Callable[[Tensor, Cells], Tensor]
 
 
 class Stage(NamedTuple):
@@ -44,7 +49,7 @@ CELL_FEATURES = 2 * sum(DEPTH_CHANNELS) + PIXEL_STATISTICS
 class SameConv(nn.Conv2d):
     """Convolution with TensorFlow's SAME padding, which these weights were trained with.
 
-    At stride 1 that is the symmetric padding a convolution has of its own (and faster so).
+    At stride 1 that is the symmetric padding a convolution has of its own (and faster so); the other stride is 2.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> None:
@@ -57,8 +62,7 @@ class SameConv(nn.Conv2d):
         return super().forward(x)
 
     def _missing(self, size: int) -> list[int]:
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        total = self.kernel_size[0] - 2 + size % 2  # of stride 2, for an even and for an odd size
         return [total // 2, total - total // 2]
 
 
@@ -97,11 +101,12 @@ class Trunk(nn.Module):
                 inputs = stage.channels
             self.stages.append(nn.Sequential(*blocks))
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor, pool: Pool = F.adaptive_avg_pool2d) -> Tensor:
         """Cell statistics.
 
         Args:
             pixels: (B, 3, 28 h, 28 w), values 0..255.
+            pool: adaptive average pooling.
 
         Returns:
             (B, h, w, CELL_FEATURES): per cell the mean and standard deviation of every channel of the
@@ -113,18 +118,18 @@ class Trunk(nn.Module):
         statistics = []
         for stage in self.stages:
             x = stage(x)
-            statistics += _mean_and_deviation(x, cells)
-        statistics.append(_pixel_statistics(pixels, cells))
+            statistics += _mean_and_deviation(x, cells, pool)
+        statistics.append(_pixel_statistics(pixels, cells, pool))
         return torch.cat(statistics, dim=1).permute(0, 2, 3, 1)
 
 
-def _mean_and_deviation(x: Tensor, cells: tuple[int, int]) -> list[Tensor]:
-    mean = F.adaptive_avg_pool2d(x, cells)
-    variance = F.adaptive_avg_pool2d(x * x, cells) - mean * mean
+def _mean_and_deviation(x: Tensor, cells: Cells, pool: Pool) -> list[Tensor]:
+    mean = pool(x, cells)
+    variance = pool(x * x, cells) - mean * mean
     return [mean, variance.clamp_min(1e-8).sqrt()]
 
 
-def _pixel_statistics(pixels: Tensor, cells: tuple[int, int]) -> Tensor:
+def _pixel_statistics(pixels: Tensor, cells: Cells, pool: Pool) -> Tensor:
     """(B, 12, h, w): what the trunk's clipped activations do not keep.
 
     Colour means, luma deviation, shares of clipped and of black pixels, energy of first and second
@@ -151,9 +156,9 @@ def _pixel_statistics(pixels: Tensor, cells: tuple[int, int]) -> Tensor:
         ],
         dim=1,
     )
-    pooled = F.adaptive_avg_pool2d(planes, cells)
+    pooled = pool(planes, cells)
     colours, square, shares, energies = pooled[:, :3], pooled[:, 3:4], pooled[:, 4:6], pooled[:, 6:]
-    mean = F.adaptive_avg_pool2d(luma, cells)
+    mean = pool(luma, cells)
     deviation = (square - mean * mean).clamp_min(0).sqrt()
     return torch.cat([colours, deviation, shares, (energies + 1e-4).log(), mean], dim=1)
 

@@ -109,8 +109,7 @@ def _image_counter(data: Path) -> Callable[[int, int], int] | None:
 
     if not (data / IMAGES).is_dir():
         return None
-    from finesight.model.nano.trunk import CELL_PX
-    from finesight.model.vision import ResizePolicy
+    from finesight.model.resize import CELL_PX, ResizePolicy
 
     policy = ResizePolicy()
 

@@ -21,6 +21,20 @@ def _noun() -> None:
 
 
 @app.command()
+def onnx(model: Model, out: Out, as_json: AsJson = False) -> None:
+    """Write a nano as ONNX graphs, which `finesight diagnose --model OUT` runs without torch."""
+    from finesight.model.load import load_model
+    from finesight.model.onnx.export import export_onnx
+
+    size = export_onnx(load_model(model), out)
+    print(
+        json.dumps({"folder": str(out), "bytes": size})
+        if as_json
+        else f"{out}: {size / 1e6:.1f} MB of graphs"
+    )
+
+
+@app.command()
 def half(model: Model, out: Out, as_json: AsJson = False) -> None:
     """Write a model folder with weights in float16: half the bytes, for shipping."""
     from finesight.model.halve import halve
