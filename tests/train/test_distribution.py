@@ -38,7 +38,9 @@ def on_two(config: RunSettings, folder: Path, recipe: str = "sft") -> Path:
     (folder / "config.json").write_text(config.model_dump_json())
     done = torchrun(folder, "--max_restarts", "1")
     if "Timeout (" in done.stderr:
-        warnings.warn(f"a rank hung:\n{done.stderr[done.stderr.index('Timeout (') :]}", stacklevel=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            warnings.warn(f"a rank hung:\n{done.stderr[done.stderr.index('Timeout (') :]}", stacklevel=1)
     assert done.returncode == 0, done.stderr[-3000:]
     return config.out / "model"
 
