@@ -28,6 +28,27 @@ class Baseline(Protocol):
     def answer(self, question: BenchQuestion, diagnosis: Diagnosis) -> str: ...
 
 
+class ByDiagnosis:
+    """A model that is asked for one diagnosis a picture, from which every question about it is answered by rule."""
+
+    def __init__(self, model: str) -> None:
+        from finesight.model.diagnose import load_diagnoser
+
+        self._diagnoser = load_diagnoser(model, crops=False)
+
+    @property
+    def name(self) -> str:
+        return f"{self._diagnoser.name}, by its diagnosis"
+
+    def diagnose(self, pictures: Sequence[Picture]) -> list[Outcome]:
+        return self._diagnoser.diagnose(pictures)
+
+    def answer(self, question: BenchQuestion, diagnosis: Diagnosis) -> str:
+        from finesight.baselines.answers import answer
+
+        return answer(question, diagnosis)
+
+
 def answers_of_baseline(
     baseline: Baseline, folder: Path, questions: Sequence[BenchQuestion], advance: Advance = lambda n: None
 ) -> Answers:

@@ -27,6 +27,12 @@ def answer(
         ),
     ] = None,
     train: Annotated[Path | None, typer.Option(help="Training data, for the constant baseline.")] = None,
+    by_diagnosis: Annotated[
+        bool,
+        typer.Option(
+            help="Ask a model for one diagnosis a picture, and answer every question from that by rule."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Answer the questions of BENCH and write perception.json, grounding.json and description.json."""
@@ -36,13 +42,13 @@ def answer(
     from finesight.data.bench import QUESTIONS, read_questions
     from finesight.data.predictions import write_predictions
     from finesight.model.diagnose import default_model
-    from finesight.ui.contenders import answers_of_baseline, answers_of_model, make_baseline
+    from finesight.ui.contenders import ByDiagnosis, answers_of_baseline, answers_of_model, make_baseline
 
     questions = read_questions(bench / QUESTIONS)
     name = model or default_model()
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("pictures", total=len({q.image for q in questions}))
-        baseline = make_baseline(name, train)
+        baseline = make_baseline(name, train) or (ByDiagnosis(name) if by_diagnosis else None)
         if baseline:
             answers = answers_of_baseline(baseline, bench, questions, lambda n: bar.advance(task, n))
         else:
