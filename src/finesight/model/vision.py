@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from finesight.model.resize import CELL_PX, ResizePolicy, framed
+from finesight.model.frame import framed
+from finesight.model.resize import CELL_PX, ResizePolicy
 from finesight.schema.picture import Picture
 
 

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finesight.errors import InputError, ModelError
+from finesight.model.frame import framed
 from finesight.model.nano.votes import laid_out, votes_of
 from finesight.model.onnx.description import read_description
 from finesight.model.protocol import Completion, Request
-from finesight.model.resize import CELL_PX, framed
+from finesight.model.resize import CELL_PX
 from finesight.schema.picture import Picture
 
 Array = NDArray[np.float32]
