@@ -83,9 +83,10 @@ def split(
         for side, name in ((sides.train, "training pictures"), (sides.test, "test pictures"))
     )
     leaking = leaks(train, test)
-    for leak in leaking:
+    # Of each picture the closest one.
+    left_out = {leak.second: leak for leak in reversed(leaking)}
+    for leak in reversed(left_out.values()):
         _say_leak(leak)
-    left_out = {leak.second for leak in leaking}
     kept = tuple(a for a in sides.test if image_path(data, a.image) not in left_out)
     write_subset(out / "train", sides.train, data)
     write_subset(out / "test", kept, data)
