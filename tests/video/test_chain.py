@@ -13,14 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finesight.schema.plan import Plan
-from finesight.schema.taxonomy import DistortionType as T
-from finesight.schema.video import Timeline
 from finesight.video.accept import ACCEPTANCE, Judging
 from finesight.video.chain import Job, carry_out, prepare
-from finesight.video.goals import GOALS, Goal
+from finesight.video.goals import Goal
 from finesight.video.limits import load_limits
-from finesight.video.plan_file import read_plan
 from finesight.video.rule_files import load_rules
 from finesight.video.settings import AnalysisSettings, ChainSettings, ProcessSettings
 
@@ -42,7 +38,7 @@ def clip(tmp_path, write_video, shot) -> Path:
     return write_video(tmp_path / "film.mp4", pictures, tags=(1, 1, 1, 1), audio=1)
 
 
-def job(source: Path, out: Path, diagnose, runner, goal: Goal = GOALS["clean"]) -> Job:
+def job(source: Path, out: Path, diagnose, runner, goal: Goal = Goal.CLEAN) -> Job:
     how = Judging(load_limits(), diagnose, cache=out.parent / "cache")
     run = out.with_name(f"{out.name}.run")
     return Job(source, out, run, load_rules(None), runner, goal, "by-brightness", how, SETTINGS)
@@ -116,19 +112,3 @@ def test_with_another_setting_of_the_encoder_it_is_made_and_judged_anew(
     assert file_digest(first.out) != before
     done(first)
     assert file_digest(first.out) == before
-
-
-def test_a_goal_adds_to_the_plan_that_is_written_and_followed(tmp_path, clip, by_brightness, ffmpeg):
-    def only_the_first(timeline: Timeline, plan: Plan) -> Plan:
-        kept, *others = plan.shots
-        assert timeline.shots[0].findings[0].type is T.UNDEREXPOSURE
-        return plan.model_copy(
-            update={"shots": (kept, *(shot.model_copy(update={"calls": ()}) for shot in others))}
-        )
-
-    goal = Goal("first", only_the_first, "the first shot alone")
-    one = job(clip, tmp_path / "out.mp4", by_brightness, ffmpeg, goal)
-    came = done(one)
-    assert came.acceptance is not None
-    assert [bool(shot.calls) for shot in came.acceptance.shots] == [True, False, False]
-    assert [bool(shot.calls) for shot in read_plan(one.run).shots] == [True, False, False]

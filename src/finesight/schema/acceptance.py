@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from finesight.schema.hdr import HdrResult
 from finesight.schema.plan import ToolCall
 from finesight.schema.verdict import Check, Evidence, Outcome, ShotVerdict, Verdict
 from finesight.schema.video import Frozen
@@ -57,10 +58,14 @@ class Acceptance(Frozen):
 
 
 class ChainResult(Frozen):
-    """What came of a video in one go. output: None: keep the source; acceptance: None where nothing was called."""
+    """What came of a video in one go.
+
+    output: None: keep the source. acceptance: None where nothing was called. hdr: where that was the goal.
+    """
 
     schema_version: int = 1
     run: str
     source: str
     output: str | None
     acceptance: Acceptance | None
+    hdr: HdrResult | None = None

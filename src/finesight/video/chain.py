@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from finesight.data.atomic import replacing
 from finesight.errors import ConfigError, InputError
 from finesight.schema.acceptance import Acceptance, ChainResult
+from finesight.schema.hdr import HdrResult
 from finesight.schema.plan import Plan
 from finesight.schema.video import Timeline
 from finesight.video.accept import Judging, accept, read_acceptance
@@ -18,6 +20,7 @@ from finesight.video.choosing import Wish
 from finesight.video.feedback_store import remember
 from finesight.video.ffmpeg import Runner
 from finesight.video.goals import Goal
+from finesight.video.hdr.convert import Wanted, check_is_sdr, chosen, convert, read_result
 from finesight.video.making import digest
 from finesight.video.plan_file import plan_run
 from finesight.video.probe import probe
@@ -32,7 +35,8 @@ class Job(NamedTuple):
     """What is to be done.
 
     run: folder of the work. model: its name. how: its weights and how results are judged. wish: how the
-    way of each shot is chosen. store: of attempts; without one that of the run.
+    way of each shot is chosen. store: of attempts; without one that of the run. hdr: how a video becomes HDR where
+    that is the goal.
     """
 
     source: Path
@@ -46,6 +50,7 @@ class Job(NamedTuple):
     settings: ChainSettings = ChainSettings()
     wish: Wish = Wish()
     store: Path | None = None
+    hdr: Wanted = Wanted()
 
 
 class Prepared(NamedTuple):
@@ -88,7 +93,7 @@ def prepare(job: Job) -> Prepared:
             f"{job.source}: no frame of it has a diagnosis, so that nothing can be planned; "
             f"{job.run / 'frames.jsonl'} says why"
         )
-    plan = plan_run(job.run, job.rules, job.runner, how.cache, job.goal.adapt, job.wish)
+    plan = plan_run(job.run, job.rules, job.runner, how.cache, job.wish)
     work = begin(
         job.run,
         job.rules.tools,
@@ -103,23 +108,40 @@ def prepare(job: Job) -> Prepared:
 def carry_out(job: Job, ready: Prepared) -> ChainResult:
     """Process what is planned, judge it, and put what was accepted in its place.
 
-    Where nothing is planned nothing is encoded, and there is no output. Killed at any moment and called again it
-    goes on.
+    Where nothing is planned nothing is encoded, and there is no output, unless it is to become HDR. Killed at any
+    moment and called again it goes on.
 
     Raises:
-        InputError: this ffmpeg has no VMAF, or a chunk does not come out as it should.
+        InputError: this ffmpeg has no VMAF, or a chunk does not come out as it should. ConfigError: it is HDR
+            already.
     """
+    if job.goal is Goal.HDR10:
+        check_is_sdr(ready.timeline)
     verdict = None
     if any(shot.calls for shot in ready.plan.shots):
         if not (job.run / PROCESSED).exists():
             require_vmaf(job.runner)
             _process(job, ready)
         verdict = accept(ready.work, ready.plan, job.how)
-        if verdict.output:
-            _publish(job.run / verdict.output, job.out)
     remember(job.run, ready.plan, verdict, job.runner.version, job.store)
-    placed = str(job.out) if verdict and verdict.output else None
-    return ChainResult(run=str(job.run), source=str(job.source), output=placed, acceptance=verdict)
+    hdr = _to_hdr(job, ready, verdict) if job.goal is Goal.HDR10 else None
+    made = hdr.output if hdr else verdict.output if verdict else None
+    if made:
+        _publish(job.run / made, job.out)
+    placed = str(job.out) if made else None
+    return ChainResult(run=str(job.run), source=str(job.source), output=placed, acceptance=verdict, hdr=hdr)
+
+
+def as_accepted(plan: Plan, verdict: Acceptance | None) -> Plan:
+    """A plan with the calls that were accepted and no others."""
+    kept = {shot.shot: shot.calls for shot in verdict.shots} if verdict and verdict.output else {}
+    shots = tuple(shot.model_copy(update={"calls": kept.get(shot.shot, ())}) for shot in plan.shots)
+    return plan.model_copy(update={"shots": shots})
+
+
+def _to_hdr(job: Job, ready: Prepared, verdict: Acceptance | None) -> HdrResult:
+    _, what = chosen(job.run, ready.timeline, job.hdr)
+    return convert(ready.work, as_accepted(ready.plan, verdict), what, job.how.jobs, job.how.watch)
 
 
 def _process(job: Job, ready: Prepared) -> None:
@@ -135,8 +157,8 @@ def _publish(made: Path, out: Path) -> None:
 
 
 def _ours(out: Path, run: Path) -> bool:
-    try:
-        verdict: Acceptance = read_acceptance(run)
-    except InputError:
-        return False
-    return verdict.mark == digest(out)
+    marks = set()
+    for read in (read_acceptance, read_result):
+        with suppress(InputError):
+            marks.add(read(run).mark)
+    return bool(marks) and digest(out) in marks

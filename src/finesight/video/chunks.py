@@ -131,18 +131,26 @@ def command_of(
     if chunk.before or chunk.after:
         steps.append(f"trim=start_frame={chunk.before}:end_frame={chunk.before + chunk.frames}")
     steps.append("setpts=PTS-STARTPTS")
-    key = pace.before(begin)
-    sought = ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{pace.seconds(key):.6f}"]
     return (
-        *("-copyts", "-noautorotate"),
-        *(sought if seek and key > 0 else ()),
-        *("-i", SOURCE, "-map", f"0:{stream}", "-map_metadata", "-1", "-map_chapters", "-1"),
+        *reading(pace, begin, stream, seek),
+        *("-map_metadata", "-1", "-map_chapters", "-1"),
         *("-vf", ",".join(steps), "-fps_mode", "passthrough"),
         *("-enc_time_base", f"{pace.numerator}/{pace.denominator}"),
         *encoding.options,
         *("-pix_fmt", encoding.pixel_format),
         *("-video_track_timescale", str(pace.denominator), "-fflags", "+bitexact"),
         *("-f", "mp4", CHUNK),
+    )
+
+
+def reading(pace: Pace, first: int, stream: int, seek: bool) -> tuple[str, ...]:
+    """What ffmpeg is told so that it reads a video from its beginning, or from near a frame."""
+    key = pace.before(first)
+    sought = ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{pace.seconds(key):.6f}")
+    return (
+        *("-copyts", "-noautorotate"),
+        *(sought if seek and key > 0 else ()),
+        *("-i", SOURCE, "-map", f"0:{stream}"),
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -41,6 +41,14 @@ class Runner(Protocol):
 
     def follow(self, arguments: Sequence[str], hear: Callable[[int], object]) -> Ran:
         """Run with arguments, and tell now and then how many frames have come out."""
+        ...
+
+    def frames(self, arguments: Sequence[str], size: int) -> Iterator[bytes]:
+        """Run with arguments that end in raw frames on stdout, of so many bytes each, and give them one by one.
+
+        Raises:
+            InputError: it fails, or stops in the middle of a frame.
+        """
         ...
 
 
@@ -91,6 +99,29 @@ class Ffmpeg:
                 raise
             errors.seek(0)
             return Ran(code, b"", errors.read().decode(errors="replace").strip())
+
+    def frames(self, arguments: Sequence[str], size: int) -> Iterator[bytes]:
+        command = [str(self.path), *QUIET, *arguments]
+        with (
+            tempfile.TemporaryFile() as errors,
+            subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+            ) as process,
+        ):
+            assert process.stdout is not None
+            try:
+                while frame := process.stdout.read(size):
+                    if len(frame) < size:
+                        break
+                    yield frame
+                code = process.wait()
+            except BaseException:
+                process.kill()
+                raise
+            errors.seek(0)
+            if code or frame:
+                said = errors.read().decode(errors="replace").strip().partition("\n")[0]
+                raise InputError(f"ffmpeg failed: {said or f'exit code {code}'}")
 
     def _start(self, arguments: Sequence[str], given: bytes, seconds: float | None) -> Ran:
         command = [str(self.path), *arguments]
@@ -151,6 +182,13 @@ class ScriptedFfmpeg:
         ran = self.run(arguments)
         hear(frames_out(ran))
         return ran
+
+    def frames(self, arguments: Sequence[str], size: int) -> Iterator[bytes]:
+        """As many black frames as the script says."""
+        ran = self.run(arguments)
+        if ran.code:
+            raise InputError(f"ffmpeg failed: {ran.said}")
+        yield from (bytes(size) for _ in range(frames_out(ran)))
 
 
 def load_runner(named: str | None = None) -> Runner:

@@ -13,7 +13,6 @@ from finesight.video.capability import probe
 from finesight.video.choosing import BY_RULES, Wish, chosen
 from finesight.video.ffmpeg import Runner
 from finesight.video.folder import read_timeline
-from finesight.video.goals import Adapt, as_planned
 from finesight.video.planning import Offer, plan
 from finesight.video.rules import RuleSet
 
@@ -25,20 +24,18 @@ def plan_run(
     rules: RuleSet,
     runner: Runner,
     cache: Path | None = None,
-    adapt: Adapt = as_planned,
     wish: Wish = BY_RULES,
 ) -> Plan:
     """Plan an analysed run and leave plan.json in its folder.
 
     Args:
-        adapt: adds to the plan what a goal needs (`goals`). wish: how the way of each shot is chosen.
+        wish: how the way of each shot is chosen.
 
     Raises:
         InputError: the folder holds no timeline that can be read. ConfigError: the wish cannot be met.
     """
     timeline = read_timeline(run)
-    made = adapt(timeline, plan(timeline, rules, offer_of(rules, runner, cache)))
-    made = chosen(made, timeline, wish)
+    made = chosen(plan(timeline, rules, offer_of(rules, runner, cache)), timeline, wish)
     write_text(run / PLAN, made.model_dump_json(indent=1) + "\n")
     return made
 

@@ -126,6 +126,11 @@ def _duration(container: Any, stream: Any) -> float:
     return max(0.0, (container.duration or 0) / _CONTAINER_UNITS)
 
 
+def has_light(frame: Any) -> bool:
+    """Whether a frame says both how it was mastered and how bright the content is."""
+    return {_MASTERING, _LIGHT} <= {data.type.name for data in frame.side_data}
+
+
 def _hdr(frame: Any) -> Mapping[str, float]:
     """Mastering display (chromaticities, candela a square metre) and content light level of a frame's side data."""
     found: dict[str, float] = {}

@@ -28,7 +28,7 @@ from finesight.video.frames import Decoded, FrameReader
 from finesight.video.making import PART, Order, Watch, Workshop
 from finesight.video.opening import load_av
 from finesight.video.space import Free, check_room, expected_bytes, free_bytes
-from finesight.video.work import FOLDER, Work, assembly_of, encoding_for, notes_of, orders_of, resizing
+from finesight.video.work import Work, assembly_of, encoding_for, notes_of, orders_of, resizing
 
 PROCESSED = "processed.json"
 CHUNKS, JOURNAL, LIST = "chunks", "chunks.jsonl", "chunks.ffconcat"
@@ -88,7 +88,7 @@ class Process:
         finally:
             part.unlink(missing_ok=True)
         done = made.model_copy(update={"bytes": work.output.stat().st_size})
-        write_text(work.run / PROCESSED, done.model_dump_json(indent=1) + "\n")
+        write_text(work.record, done.model_dump_json(indent=1) + "\n")
         return done
 
     def __enter__(self) -> Process:
@@ -100,13 +100,13 @@ class Process:
         self._shop.close()
 
 
-def read_processed(run: Path) -> Processed:
-    """What was made of a run.
+def read_processed(run: Path, name: str = PROCESSED) -> Processed:
+    """What was made of a run. name: of the file that tells it.
 
     Raises:
         InputError: nothing that can be read.
     """
-    path = run / PROCESSED
+    path = run / name
     try:
         return Processed.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
@@ -157,12 +157,12 @@ def _told(work: Work, plan: Plan, orders: Sequence[Order], made: Mapping[str, Ma
         first = 0
         for span in order.chunk.spans:
             one = made[order.key]
-            piece = Piece(chunk=f"{FOLDER}/{CHUNKS}/{one.file}", first=first, frames=span.frames)
+            piece = Piece(chunk=f"{work.folder_name}/{CHUNKS}/{one.file}", first=first, frames=span.frames)
             pieces.setdefault(span.shot, []).append((piece, one))
             first += span.frames
     return Processed(
         video=video.path,
-        output=f"{FOLDER}/{work.output.name}",
+        output=f"{work.folder_name}/{work.output.name}",
         frames=len(work.pace.ticks),
         bytes=0,
         settings=work.settings.model_dump(),
@@ -199,6 +199,6 @@ def _chunks_in(made: Processed) -> tuple[list[str], list[int]]:
     for shot in made.shots:
         for piece in shot.pieces:
             if piece.first == 0:
-                files[piece.chunk.removeprefix(f"{FOLDER}/")] = number
+                files[f"{CHUNKS}/{Path(piece.chunk).name}"] = number
             number += piece.frames
     return list(files), list(files.values())

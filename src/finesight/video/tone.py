@@ -12,6 +12,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from finesight.video.hdr.pq import nits_of_pq
+
 WHITE_NITS, PEAK_NITS = 203.0, 1000.0
 _GAMMA = 2.2
 _TO_709 = np.array(
@@ -50,9 +52,7 @@ def nits_of_code(transfer: str) -> NDArray[np.float32]:
     """Nits of each code 0..65535 (of HLG: scene light, 1000 at the top)."""
     signal = np.arange(65536, dtype=np.float64) / 65535
     if transfer == "smpte2084":
-        m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
-        power = signal ** (1 / m2)
-        return np.asarray(10_000 * (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1), np.float32)
+        return np.asarray(nits_of_pq(signal), np.float32)
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
     return np.asarray(scene * PEAK_NITS, np.float32)

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from finesight.data.stages import Source, mark
 from finesight.errors import ConfigError, InputError
+from finesight.schema.hdr import ContentLight
 from finesight.schema.plan import Plan, ShotPlan, Step, ToolCall
 from finesight.schema.video import Timeline
 from finesight.video.assembly import Layout, joining, layout_of, left_out, output_name
 from finesight.video.chunks import Chunk, chunks_of, command_of, key_of
-from finesight.video.encoding import Encoding, encoding_of
+from finesight.video.encoding import Encoding, encoding_of, hdr10_of
 from finesight.video.ffmpeg import Runner
 from finesight.video.folder import read_record, read_timeline
 from finesight.video.making import Order, Watch
@@ -24,7 +25,10 @@ FOLDER, PACE = "processed", "pace.json"
 
 
 class Work(NamedTuple):
-    """What does not change while a run is processed."""
+    """What does not change while a run is processed.
+
+    folder_name: in the run folder, where it is processed. light: of HDR, which is tagged with it.
+    """
 
     run: Path
     source: Path
@@ -35,10 +39,17 @@ class Work(NamedTuple):
     tools: Mapping[str, Tool]
     settings: ProcessSettings
     runner: Runner
+    folder_name: str = FOLDER
+    light: ContentLight | None = None
 
     @property
     def folder(self) -> Path:
-        return self.run / FOLDER
+        return self.run / self.folder_name
+
+    @property
+    def record(self) -> Path:
+        """What is told of the output."""
+        return self.run / f"{self.folder_name}.json"
 
     @property
     def output(self) -> Path:
@@ -109,6 +120,8 @@ def _order(work: Work, chunk: Chunk, encoding: Encoding) -> Order:
 def encoding_for(work: Work, plan: Plan) -> Encoding:
     """How all chunks of a plan are encoded."""
     video = work.timeline.video
+    if work.light:
+        return hdr10_of(video, work.settings, work.light)
     whole = all(any(call.step is Step.DEINTERLACE for call in shot.calls) for shot in plan.shots)
     return encoding_of(video, work.settings, video.interlaced and not whole)
 

@@ -37,7 +37,7 @@ def run(
     model: Annotated[
         str | None, typer.Option(help="Model folder, hub id or server:URL; without it the default.")
     ] = None,
-    goal: Annotated[str, typer.Option(help="What it is to become: clean.")] = "clean",
+    goal: Annotated[str, typer.Option(help="What it is to become: clean, or hdr10.")] = "clean",
     folder: Annotated[
         Path | None, typer.Option("--run", help="Folder of the work; without it OUT.run.")
     ] = None,
