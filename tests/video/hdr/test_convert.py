@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from finesight.errors import ConfigError
 from finesight.schema.diagnosis import Diagnosis
 from finesight.schema.hdr import Level
 from finesight.schema.picture import Outcome
 from finesight.schema.taxonomy import Level as Quality
+from finesight.ui.cli import app
 from finesight.video.accept import Judging
 from finesight.video.chain import Job, carry_out, prepare
 from finesight.video.frames import FrameReader
@@ -130,3 +133,41 @@ def test_called_again_it_gives_the_same_and_makes_nothing(tmp_path, clip, ffmpeg
     chunks = {p: p.stat().st_mtime_ns for p in (tmp_path / "out.mp4.run/hdr/chunks").iterdir()}
     assert to_hdr(clip, out, ffmpeg, Level.D1) == first
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out.mp4.run/hdr/chunks").iterdir()} == chunks
+
+
+def test_from_the_command_line(tmp_path, clip, ffmpeg) -> None:
+    """A run that was made is converted anew as asked; what is chosen is shown without encoding."""
+    to_hdr(clip, tmp_path / "out.mp4", ffmpeg, Level.D0)
+    run = tmp_path / "out.mp4.run"
+
+    def told(*words: object):
+        done = CliRunner().invoke(app, ["video", "hdr", str(run), "--json", *map(str, words)])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    found = told("--dry-run", "--faces", "none")
+    assert found["chosen"]["by"] == "rules"
+    assert len(found["light"]["shots"]) == 2
+    script = tmp_path / "says.jsonl"
+    script.write_text(json.dumps({"answer": "C."}) + "\n")
+    found = told("--dry-run", "--choose", f"scripted:{script}")
+    assert (found["chosen"]["level"], found["chosen"]["by"]) == ("D2", "model")
+    script.write_text(json.dumps({"answer": "No idea"}) + "\n")
+    assert told("--dry-run", "--choose", f"scripted:{script}")["chosen"]["by"] == "rules"
+    found = told("preset=ultrafast", "crf=8", "--level", "D1")
+    assert found["output"] == "hdr/video.mp4"
+    assert found["light"]["max_cll"] == pytest.approx(600, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--level", "D9"], "there is D0, D1, D2, D3"),
+        (["--faces", "none.json"], "cannot be read as faces"),
+        (["--level", "D1", "--choose", "m"], "leave the other away"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_told(tmp_path, plan_run, clip, words, says) -> None:
+    run = plan_run(clip, [10, 10], [[], []])
+    done = CliRunner().invoke(app, ["video", "hdr", str(run), *words])
+    assert says in str(done.exception)

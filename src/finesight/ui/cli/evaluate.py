@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from finesight.errors import InputError
-from finesight.ui.cli import eval_bench
+from finesight.ui.cli import conversions, eval_bench
 
 if TYPE_CHECKING:
     from finesight.data.readers import Rating, Reading
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 eval_bench.register(app)
+app.command(name="conversions")(conversions.evaluate)
 
 SHOWN = 10
 """Reasons written out on a terminal; `--json` has them all."""

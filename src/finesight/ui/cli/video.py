@@ -9,6 +9,7 @@ from finesight.ui.cli import (
     video_analyse,
     video_compare,
     video_feedback,
+    video_hdr,
     video_plan,
     video_policy,
     video_process,
@@ -30,6 +31,7 @@ video_process.register(app)
 video_accept.register(app)
 video_compare.register(app)
 video_run.register(app)
+video_hdr.register(app)
 video_report.register(app)
 video_feedback.register(app)
 video_policy.register(app)

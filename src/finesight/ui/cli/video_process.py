@@ -57,7 +57,7 @@ def process(
     plan = read_plan(run)
     with _watching("reading times", 1.0) as reading:
         runner = load_runner(ffmpeg)
-        work = begin(run, load_rules(rules).tools, runner, _settings(settings), source, reading)
+        work = begin(run, load_rules(rules).tools, runner, settings_of(settings), source, reading)
     encoding = encoding_for(work, plan)
     print(f"encoder: {shlex.join((*encoding.options, '-pix_fmt', encoding.pixel_format))}", file=sys.stderr)
     for note in notes_of(work, encoding):
@@ -101,7 +101,8 @@ def _show_commands(work: Work, plan: Plan, as_json: bool) -> None:
             typer.echo(shlex.join(("ffmpeg", *command)))
 
 
-def _settings(given: list[str] | None) -> ProcessSettings:
+def settings_of(given: list[str] | None) -> ProcessSettings:
+    """The settings of processing: a TOML file first, then overrides."""
     from finesight.config import load_config
     from finesight.video.settings import ProcessSettings
 

@@ -13,10 +13,12 @@ import typer
 
 from finesight.ui.cli.video_accept import REJECTED, Jobs, Store, watching
 from finesight.ui.cli.video_compare import LimitsFile, print_wide
+from finesight.ui.cli.video_hdr import ChooseOption, FacesOption, LevelOption, wanted_of
 from finesight.ui.cli.video_plan import Enact, Explore, PolicyFile, Program, Rules, Seed, wish_of
 
 if TYPE_CHECKING:
     from finesight.schema.acceptance import ChainResult
+    from finesight.schema.hdr import HdrResult
     from finesight.video.analyse import Watch
     from finesight.video.chain import Job, Prepared
     from finesight.video.settings import ChainSettings
@@ -38,6 +40,9 @@ def run(
         str | None, typer.Option(help="Model folder, hub id or server:URL; without it the default.")
     ] = None,
     goal: Annotated[str, typer.Option(help="What it is to become: clean, or hdr10.")] = "clean",
+    level: LevelOption = None,
+    faces: FacesOption = "detect",
+    choose: ChooseOption = None,
     folder: Annotated[
         Path | None, typer.Option("--run", help="Folder of the work; without it OUT.run.")
     ] = None,
@@ -62,7 +67,8 @@ def run(
     check_places(video, out, place)
     with watching() as watch:
         job = _job(video, out, place, settings, model, goal, limits, rules, jobs, ffmpeg, watch)
-        job = job._replace(wish=wish_of(explore_share, seed, policy, enact), store=store)
+        hdr = wanted_of(place, level, faces, choose)
+        job = job._replace(wish=wish_of(explore_share, seed, policy, enact), store=store, hdr=hdr)
         ready = prepare(job)
         for note in (*ready.timeline.notes, *_notes(ready)):
             print(f"{video}: {note}", file=sys.stderr)
@@ -140,15 +146,28 @@ def _show_plan(job: Job, ready: Prepared, as_json: bool) -> None:
 
 def _show(done: ChainResult, ready: Prepared, as_json: bool) -> None:
     from finesight.ui.acceptance import acceptance_block
+    from finesight.ui.hdr import result_block
 
     if as_json:
         typer.echo(done.model_dump_json())
     elif done.acceptance:
         print_wide(acceptance_block(done.acceptance, ready.work.run))
     verdict = done.acceptance
-    if verdict is None:
+    if done.hdr and not as_json:
+        print_wide(result_block(done.hdr, ready.work.run))
+    if done.hdr:
+        print(f"{done.output or done.source}: {_hdr_said(done.hdr)}", file=sys.stderr)
+    elif verdict is None:
         print(f"{done.source}: nothing is called for it, so that nothing is made", file=sys.stderr)
     elif done.output:
         print(f"{done.output}: {verdict.outcome}", file=sys.stderr)
-    if verdict and verdict.outcome == "rejected":
+    rejected = verdict is not None and verdict.outcome == "rejected"
+    if done.hdr.output is None if done.hdr else rejected:
         raise typer.Exit(REJECTED)
+
+
+def _hdr_said(done: HdrResult) -> str:
+    chosen = done.conversions
+    if done.output is None:
+        return "a check of the HDR10 file has failed; the source is kept"
+    return f"HDR10, {chosen.level} ({chosen.level.says}) by {chosen.by}"

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 import finesight
 from finesight.data.atomic import write_text
 from finesight.data.images import load_picture
+from finesight.data.light import measure, middle
 from finesight.errors import ConfigError, InputError
 from finesight.schema.hdr import (
     ContentLight,
@@ -39,7 +40,6 @@ from finesight.video.colour import HDR_TRANSFERS
 from finesight.video.hdr.content_light import planned_light
 from finesight.video.hdr.faces import Faces, detected
 from finesight.video.hdr.levels import conversions, level_of, pooled
-from finesight.video.hdr.light import measure, middle
 from finesight.video.hdr.tools import tools_of, with_conversions
 from finesight.video.hdr.verify import Plane, checks, inspect, thumb
 from finesight.video.making import digest

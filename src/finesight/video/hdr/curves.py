@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finesight.video.hdr.light import GAMMA
+from finesight.data.light import GAMMA
 
 WHITE_NITS = 203.0
 _KNEE = 0.5

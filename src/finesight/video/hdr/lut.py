@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from finesight.data.light import GAMMA, LUMINANCE_709
 from finesight.video.hdr.curves import Floats, Preset
-from finesight.video.hdr.light import GAMMA, LUMINANCE_709
 from finesight.video.hdr.pq import pq_of_nits
 
 SIZE = 33

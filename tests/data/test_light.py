@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finesight.data.light import GAMMA, measure, stops
 from finesight.schema.box import Box
 from finesight.schema.hdr import Face
 from finesight.video.hdr.faces import detected
-from finesight.video.hdr.light import GAMMA, measure, stops
 
 
 def code(light: float) -> int:
@@ -45,6 +45,15 @@ def test_glints_and_pages_are_told_apart() -> None:
     of_glints, of_page = measure(glints)[0], measure(page)[0]
     assert of_glints.clipped_flat == 0 < of_glints.clipped_small
     assert (of_page.clipped_flat, of_page.clipped_small) == (pytest.approx(1 / 3, abs=0.01), 0)
+
+
+def test_bars_do_not_count() -> None:
+    scene = plain(0.5)
+    scene[45:] = code(0.25)
+    barred = np.zeros((130, 200, 3), np.uint8)
+    barred[20:110, 20:180] = scene
+    assert measure(barred)[0] == measure(scene)[0]
+    assert measure(np.zeros((90, 160, 3), np.uint8))[0].dark == 1
 
 
 def test_a_face_is_measured_against_what_is_around_it() -> None:

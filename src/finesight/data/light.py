@@ -21,6 +21,8 @@ LUMINANCE_709 = (0.2126, 0.7152, 0.0722)
 FLOOR = 1e-3
 """Added to light before stops are counted: below it an SDR screen shows black in a room that is lit."""
 BRIGHT, DARK = 0.6, 0.01
+_BAR = 0.0005
+"""A line of pixels of which 95 % have no more light than this is a bar's."""
 _CLIPPED = 0.98
 _FLAT_SHARE = 0.01
 """A clipped area of more than this share of the picture is a flat one: a page, a sky, no glint."""
@@ -39,10 +41,10 @@ def measure(rgb: NDArray[np.uint8], faces: Iterable[Face] = ()) -> tuple[Light, 
 
     Args:
         rgb: uint8 (height, width, 3), SDR, upright. It is looked at 640 pixels wide: glints smaller than that do not
-            decide.
+            decide. Black bars at its edges do not count.
     """
-    small = _small(rgb)
-    light = luminance(small)
+    whole = luminance(_small(rgb))
+    light = without_bars(whole)
     p05, p50, p95 = (float(v) for v in np.quantile(light, (0.05, 0.5, 0.95)))
     flat, little = _clipped(light)
     found = Light(
@@ -55,7 +57,16 @@ def measure(rgb: NDArray[np.uint8], faces: Iterable[Face] = ()) -> tuple[Light, 
         clipped_flat=round(flat, _PLACES),
         clipped_small=round(little, _PLACES),
     )
-    return found, tuple(one for face in faces if (one := face_light(light, face.box)) is not None)
+    return found, tuple(one for face in faces if (one := face_light(whole, face.box)) is not None)
+
+
+def without_bars(light: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The picture inside black bars at its edges; all of it where it is black."""
+    rows, columns = (np.quantile(light, 0.95, axis=axis) > _BAR for axis in (1, 0))
+    if not rows.any() or not columns.any():
+        return light
+    y, x = np.flatnonzero(rows), np.flatnonzero(columns)
+    return light[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
 
 
 def stops(bright: float, dark: float) -> float:
