@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -112,3 +113,33 @@ def test_with_another_setting_of_the_encoder_it_is_made_and_judged_anew(
     assert file_digest(first.out) != before
     done(first)
     assert file_digest(first.out) == before
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments_the_output_is_that_of_an_undisturbed_run(
+    tmp_path, clip, by_brightness, ffmpeg
+):
+    """A run that ends before it is to be killed has to be whole; the next kills meet a new one."""
+    undisturbed = tmp_path / "undisturbed.mp4"
+    started = time.monotonic()
+    done(job(clip, undisturbed, by_brightness, ffmpeg))
+    lasts = time.monotonic() - started
+    rng, wanted = random.Random(0), file_digest(undisturbed)
+    kills = ended = 0
+    while kills < 20:
+        out = tmp_path / f"{ended}" / "out.mp4"
+        words = [sys.executable, "-c", KILLED.format(tests=str(Path(__file__).parent)), str(clip), str(out)]
+        child = subprocess.Popen(words, env=os.environ, start_new_session=True)
+        try:
+            assert child.wait(rng.uniform(0.5, 1.5 + lasts)) == 0
+            assert file_digest(out) == wanted
+            ended += 1
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            kills += 1
+            assert not out.exists() or file_digest(out) == wanted
+    last = tmp_path / f"{ended}" / "out.mp4"
+    done(job(clip, last, by_brightness, ffmpeg))
+    assert file_digest(last) == wanted
+    print(f"{kills} kills, {ended + 1} runs")
