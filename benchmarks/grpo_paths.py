@@ -1,4 +1,4 @@
-"""What the article claims of SFT, GRPO and mining, at equal cost: four ways from one base, and GRPO's settings.
+"""What the article claims of SFT, merging, GRPO and mining, at equal cost: ways from one base, and GRPO's settings.
 
 The article trains by SFT, mines samples of medium difficulty, and goes on by GRPO. Here new nanos take that path and
 others that cost as much, with several seeds each, and are scored on pictures of photographs they have not seen:
@@ -23,6 +23,7 @@ from contenders.seeds import table
 from rich.console import Console
 
 from finesight.data.folder import SAMPLES, link_images
+from finesight.data.merge.folder import merge_folder
 from finesight.data.readers.samples import COMBINED, read_samples, write_samples
 from finesight.scoring.mipi import INDICATORS
 from finesight.train.exam import compare, examine, read_scores
@@ -54,7 +55,7 @@ class Arm(NamedTuple):
     """A path: the arm whose model it goes on from ('' for a new nano), its stages, and settings of its own.
 
     mined: asks the questions that the arm of that name has mined, and not all; with `all_of_mined`, all questions of
-    their pictures.
+    their pictures. merged: questions of a picture are one numbered prompt (`finesight data merge`).
     """
 
     start: str
@@ -62,6 +63,7 @@ class Arm(NamedTuple):
     settings: dict[str, dict[str, Any]]
     mined: str = ""
     all_of_mined: bool = False
+    merged: bool = False
 
 
 def main() -> None:
@@ -85,6 +87,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dense-steps", type=int, default=2000, help="of the encoder alone, in the base")
     parser.add_argument("--base-steps", type=int, default=150, help="of SFT, in the base")
     parser.add_argument("--sft-steps", type=int, default=850, help="of SFT before GRPO")
+    parser.add_argument(
+        "--separate-steps", type=int, default=1300, help="of SFT by single questions; as `sft` costs"
+    )
+    parser.add_argument(
+        "--merged-steps", type=int, default=900, help="of SFT by merged prompts; as `sft` costs"
+    )
     parser.add_argument("--grpo-steps", type=int, default=60, help="of GRPO behind SFT")
     parser.add_argument("--exchange", type=float, default=20.0, help="steps of SFT that cost one of GRPO")
     parser.add_argument("--pictures", type=int, default=64, help="whose questions are sampled for mining")
@@ -105,6 +113,10 @@ def paths(arguments: argparse.Namespace) -> dict[str, Arm]:
     first = {"steps": dense + base, "dense_steps": dense, "nano": small}
     return {
         "base": Arm("", ("sft",), {"sft": first}),
+        "sft separate": Arm("base", ("sft",), {"sft": {"steps": arguments.separate_steps, "questions": 1}}),
+        "sft merged": Arm(
+            "base", ("sft",), {"sft": {"steps": arguments.merged_steps, "questions": 1}}, merged=True
+        ),
         "sft": Arm("base", ("sft",), {"sft": {"steps": sft}}),
         RIVAL: Arm("base", ("sft",), {"sft": {"steps": long}}),
         "grpo alone": Arm("base", ("grpo",), {"grpo": {"steps": alone}}),
@@ -188,6 +200,11 @@ def pipeline(arguments: argparse.Namespace, every: dict[str, Arm], name: str, se
 def questions(arguments: argparse.Namespace, arm: Arm, name: str, seed: int) -> Path:
     """The data folder that an arm learns from."""
     train: Path = arguments.train
+    if arm.merged:
+        merged: Path = arguments.out / "merged"
+        if not (merged / SAMPLES / COMBINED).is_file():
+            merge_folder(train, merged, "merge")
+        return merged
     if not arm.mined:
         return train
     mined = folder(arguments, arm.mined, seed) / MINED

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from finesight.scoring.description import DescriptionScore
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
@@ -82,4 +87,39 @@ def descriptions(
             name.replace("_", " "), shown, f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-"
         )
     table.add_row("undescribed", str(score.undescribed), "")
-    Console().print(table)
+    console = Console(width=120)
+    console.print(table)
+    console.print(_by_type(score))
+
+
+def _by_type(score: DescriptionScore) -> Table:
+    """Each type: in how many pictures it is, how it was named, and how its boxes were found."""
+    from rich.table import Table
+
+    columns = (
+        "type",
+        "pictures",
+        "precision",
+        "recall",
+        "F1",
+        "95 % interval",
+        "boxes",
+        "box F1",
+        "95 % interval",
+    )
+    table = Table(*columns, title="by type")
+    for kind, one in score.by_type.items():
+        table.add_row(
+            str(kind),
+            str(one.pictures),
+            *(f"{value:.2f}" for value in (one.precision, one.recall, one.f1)),
+            _around(one.f1_interval),
+            str(one.boxes),
+            f"{one.box_f1:.2f}",
+            _around(one.box_f1_interval),
+        )
+    return table
+
+
+def _around(interval: tuple[float, float] | None) -> str:
+    return f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "-"
