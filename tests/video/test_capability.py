@@ -87,7 +87,7 @@ def test_the_record_lies_where_the_user_keeps_such_things(monkeypatch):
     assert default_cache() == Path("/home/me/.cache/finesight")
 
 
-@pytest.mark.parametrize("name", [name for name, tool in TOOLS.items() if tool.tagged])
+@pytest.mark.parametrize("name", [name for name, tool in TOOLS.items() if tool.tagged and tool.filter])
 def test_tools_that_need_tags_are_asked_with_tags(name):
     script = ScriptedFfmpeg({"": FRAMES})
     probe([TOOLS[name]], script)

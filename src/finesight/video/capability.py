@@ -9,9 +9,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 from finesight.data.atomic import write_text
 from finesight.errors import InputError
 from finesight.video.ffmpeg import Ran, Runner, frames_out
+from finesight.video.frame_makers import load_maker, spec_of
 from finesight.video.tool import Tool
 
 FRAMES = 5
@@ -36,6 +39,9 @@ def probe(tools: Iterable[Tool], runner: Runner, cache: Path | None = None) -> d
     runs = _kept(runner, cache)
     found: dict[str, str] = {}
     for tool in tools:
+        if tool.maker:
+            found[tool.name] = _complaint_of_maker(tool)
+            continue
         found[tool.name] = "" if tool.graph() in runs else _complaint(tool, runner)
         if not found[tool.name]:
             runs.add(tool.graph())
@@ -55,6 +61,19 @@ def _complaint(tool: Tool, runner: Runner) -> str:
     if ran.code == 0 and frames == FRAMES:
         return ""
     return f"{frames} of {FRAMES} frames came out: {_said(ran)}"
+
+
+def _complaint_of_maker(tool: Tool) -> str:
+    """A model is tried on a small frame, each time anew: what it needs may have been installed or taken away."""
+    try:
+        make = load_maker(spec_of(tool.maker, tool.filled({})))
+        made = make(np.zeros((48, 64, 3), np.uint8))
+    except Exception as error:  # of a model from outside anything may come
+        return str(error) or type(error).__name__
+    factors = made.shape[0] / 48, made.shape[1] / 64
+    if factors[0] == factors[1] and (factors[0] == 1 or tool.resizes):
+        return ""
+    return f"it makes {made.shape[1]}x{made.shape[0]} of 64x48, and does not say that it resizes"
 
 
 def _said(ran: Ran) -> str:

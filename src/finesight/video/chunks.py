@@ -17,15 +17,18 @@ from typing import NamedTuple
 from finesight.schema.plan import ShotPlan, ToolCall
 from finesight.schema.video import Shot, Video
 from finesight.video.encoding import Encoding
-from finesight.video.graph import graph_of, tags_of
+from finesight.video.ffmpeg import BAR
+from finesight.video.graph import cut, from_rgb, graph_of, tags_of
 from finesight.video.pace import Pace
 from finesight.video.settings import ProcessSettings
-from finesight.video.tool import Tool
+from finesight.video.tool import MARKS, Tool
 
 FORMAT = 1
 """Of the commands below; another one makes other chunks of the same plan."""
 SOURCE, CHUNK = "{source}", "{chunk}"
 """Stand for the two files in the words of a command."""
+RAW = ("-c:v", "rawvideo", "-pix_fmt", "rgb24", "-f", "nut")
+"""Frames as a model is given them."""
 
 
 class Span(NamedTuple):
@@ -60,8 +63,16 @@ class Chunk(NamedTuple):
 
 
 def filters_of(calls: Sequence[ToolCall], tools: Mapping[str, Tool], video: Video) -> str:
-    """The filters of a shot; where the file lacks colour tags, what was assumed is said first in every shot."""
-    graph = graph_of(calls, tools, video.colour)
+    """The filters of a shot; where the file lacks colour tags, what was assumed is said first in every shot.
+
+    Behind a model, which makes RGB, stands what brings that back to the colours of the file.
+    """
+    before, model, behind = cut(graph_of(calls, tools, video.colour))
+    graph = before
+    if model:
+        graph = ",".join(
+            part for part in (before, MARKS.format(model), from_rgb(video.colour), behind) if part
+        )
     if not video.colour.assumed or graph.startswith("setparams="):
         return graph
     return ",".join(part for part in (tags_of(video.colour), graph) if part)
@@ -126,16 +137,20 @@ def command_of(
         stream: of the video in the source. seek: begin near the chunk and not at the beginning of the file.
     """
     begin, end = chunk.first - chunk.before, chunk.first + chunk.frames + chunk.after
+    before, model, behind = cut(chunk.filters)
     steps = [f"trim=start_pts={pace.tick(begin)}:end_pts={pace.tick(end)}"]
-    steps += [chunk.filters] if chunk.filters else []
+    steps += [before] if before else []
     if chunk.before or chunk.after:
         steps.append(f"trim=start_frame={chunk.before}:end_frame={chunk.before + chunk.frames}")
     steps.append("setpts=PTS-STARTPTS")
+    paced = ("-fps_mode", "passthrough", "-enc_time_base", f"{pace.numerator}/{pace.denominator}")
+    read = (*reading(pace, begin, stream, seek), "-map_metadata", "-1", "-map_chapters", "-1")
+    read = (*read, "-vf", ",".join(steps), *paced)
+    if model:
+        given = (*read, *RAW, "pipe:1", BAR, model, BAR, "-copyts", "-f", "nut", "-i", "pipe:0")
+        read = (*given, "-vf", behind or "null", *paced)
     return (
-        *reading(pace, begin, stream, seek),
-        *("-map_metadata", "-1", "-map_chapters", "-1"),
-        *("-vf", ",".join(steps), "-fps_mode", "passthrough"),
-        *("-enc_time_base", f"{pace.numerator}/{pace.denominator}"),
+        *read,
         *encoding.options,
         *("-pix_fmt", encoding.pixel_format),
         *("-video_track_timescale", str(pace.denominator), "-fflags", "+bitexact"),

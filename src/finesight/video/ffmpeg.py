@@ -7,13 +7,20 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from finesight.errors import ConfigError, InputError, ScriptError
+from finesight.video.frame_makers import FrameMaker, load_maker
+from finesight.video.relay import relay
 
 SCRIPTED = "scripted:"
 _PROGRESS = ("-progress", "pipe:1", "-stats_period", "0.5")
+BAR = "|"
+"""In a command around the spec of a model: what stands before makes its frames, what stands behind takes them."""
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
 
 
@@ -80,48 +87,63 @@ class Ffmpeg:
         return self._start([*QUIET, *arguments], given, seconds)
 
     def follow(self, arguments: Sequence[str], hear: Callable[[int], object]) -> Ran:
-        command = [str(self.path), *QUIET, *_PROGRESS, *arguments]
         with (
             tempfile.TemporaryFile() as errors,
-            subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
-            ) as process,
+            self._started(arguments, _PROGRESS, errors) as (process, ended),
         ):
-            assert process.stdout is not None
-            try:
-                for line in process.stdout:
-                    name, _, value = line.partition(b"=")
-                    if name == b"frame" and value.strip().isdigit():
-                        hear(int(value))
-                code = process.wait()
-            except BaseException:
-                process.kill()
-                raise
+            for line in _stdout(process):
+                name, _, value = line.partition(b"=")
+                if name == b"frame" and value.strip().isdigit():
+                    hear(int(value))
+            code = process.wait()
+            failed = ended()
             errors.seek(0)
-            return Ran(code, b"", errors.read().decode(errors="replace").strip())
+            said = errors.read().decode(errors="replace").strip()
+            return Ran(code or bool(failed), b"", "\n".join(filter(None, (said, failed))))
 
     def frames(self, arguments: Sequence[str], size: int) -> Iterator[bytes]:
-        command = [str(self.path), *QUIET, *arguments]
-        with (
-            tempfile.TemporaryFile() as errors,
-            subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
-            ) as process,
-        ):
-            assert process.stdout is not None
-            try:
-                while frame := process.stdout.read(size):
-                    if len(frame) < size:
-                        break
-                    yield frame
-                code = process.wait()
-            except BaseException:
-                process.kill()
-                raise
+        with tempfile.TemporaryFile() as errors, self._started(arguments, (), errors) as (process, ended):
+            pipe = _stdout(process)
+            while frame := pipe.read(size):
+                if len(frame) < size:
+                    break
+                yield frame
+            code = process.wait()
+            failed = ended()
             errors.seek(0)
-            if code or frame:
-                said = errors.read().decode(errors="replace").strip().partition("\n")[0]
+            if code or frame or failed:
+                said = failed or errors.read().decode(errors="replace").strip().partition("\n")[0]
                 raise InputError(f"ffmpeg failed: {said or f'exit code {code}'}")
+
+    @contextmanager
+    def _started(
+        self, arguments: Sequence[str], more: Sequence[str], errors: IO[bytes]
+    ) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
+        """The process that a command ends in; the other says, once that has ended, what a model on the way failed of.
+
+        Processes that still run when the block is left are killed.
+        """
+        parts = [list(part) for bar, part in groupby(arguments, lambda word: word == BAR) if not bar]
+        quiet = [str(self.path), *QUIET]
+        with ExitStack() as running:
+            if len(parts) == 1:
+                last = running.enter_context(_begun([*quiet, *more, *parts[0]], errors))
+                running.callback(_kill, last)
+                yield last, str
+                return
+            before, (spec,), behind = parts
+            first = running.enter_context(_begun([*quiet, *before], errors))
+            running.callback(_kill, first)
+            last = running.enter_context(_begun([*quiet, "-y", *more, *behind], errors, subprocess.PIPE))
+            running.callback(_kill, last)
+            with ThreadPoolExecutor(1, thread_name_prefix="model") as pool:
+                passed = pool.submit(_passed_on, first, last, load_maker(spec))
+                running.callback(_kill, first)
+                try:
+                    yield last, lambda: passed.result()
+                finally:
+                    _kill(first)
+                    _kill(last)
 
     def _start(self, arguments: Sequence[str], given: bytes, seconds: float | None) -> Ran:
         command = [str(self.path), *arguments]
@@ -189,6 +211,35 @@ class ScriptedFfmpeg:
         if ran.code:
             raise InputError(f"ffmpeg failed: {ran.said}")
         yield from (bytes(size) for _ in range(frames_out(ran)))
+
+
+def _begun(
+    command: Sequence[str], errors: IO[bytes], given: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdin=given, stdout=subprocess.PIPE, stderr=errors)
+
+
+def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert process.stdout is not None
+    return process.stdout
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+
+
+def _passed_on(first: subprocess.Popen[bytes], last: subprocess.Popen[bytes], make: FrameMaker) -> str:
+    """Give frames of one process to the other through a model; what has failed, "" where nothing has."""
+    assert last.stdin is not None
+    try:
+        relay(_stdout(first), last.stdin, make)
+    except Exception as error:  # of a model from outside anything may come
+        return f"{type(error).__name__}: {error}"
+    finally:
+        with suppress(OSError):
+            last.stdin.close()
+    return "" if first.wait() == 0 else f"exit code {first.returncode} before the model"
 
 
 def load_runner(named: str | None = None) -> Runner:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from finesight.schema.plan import ToolCall
 from finesight.schema.video import Colour
-from finesight.video.tool import Tool
+from finesight.video.tool import MARKS, Tool
+
+_OPEN, _CLOSE = MARKS.split("{}")
 
 
 def graph_of(calls: Sequence[ToolCall], tools: Mapping[str, Tool], colour: Colour) -> str:
@@ -19,6 +21,20 @@ def graph_of(calls: Sequence[ToolCall], tools: Mapping[str, Tool], colour: Colou
     if colour.assumed and any(tool.tagged for tool in used):
         graphs.insert(0, tags_of(colour))
     return ",".join(graphs)
+
+
+def cut(graph: str) -> tuple[str, str, str]:
+    """Filters before a model, the model ("" where there is none), and filters behind it."""
+    before, marked, rest = graph.partition(_OPEN)
+    model, _, behind = rest.partition(_CLOSE)
+    return before.rstrip(","), model if marked else "", behind.lstrip(",")
+
+
+def from_rgb(colour: Colour) -> str:
+    """The filters that bring RGB of a model back to the colours of a file."""
+    tags = f"color_primaries={colour.primaries}:color_trc={colour.transfer}"
+    back = f"zscale=matrix={colour.matrix}:range={colour.range}"
+    return f"setparams={tags}:colorspace=gbr:range=pc,{back}"
 
 
 def tags_of(colour: Colour) -> str:

@@ -233,7 +233,23 @@ _TOOLS = (
             "factor": Parameter(least=2, most=4, default=2, kind="whole", says="times as wide and high")
         },
         treats=(T.LOW_CLARITY, T.EDGE_ALIASING_EFFECT),
+        conflicts=("animevideo",),
         fps=420,
+        tagged=True,
+        resizes=True,
+    ),
+    Tool(
+        name="animevideo",
+        step=Step.UPSCALE,
+        says="makes drawn pictures larger by a network (realesr-animevideov3), which draws edges anew; slow",
+        maker="finesight.video.frame_makers:animevideo",
+        parameters={
+            "factor": Parameter(least=2, most=4, default=2, kind="whole", says="times as wide and high")
+        },
+        treats=(T.LOW_CLARITY, T.EDGE_ALIASING_EFFECT, T.EDGE_RINGING_EFFECT),
+        conflicts=("enlarge",),
+        fps=0.2,
+        bits=8,
         tagged=True,
         resizes=True,
     ),
