@@ -280,3 +280,22 @@ def test_progress_is_told_up_to_the_end(film: Path, tmp_path: Path, by_brightnes
     assert reading == sorted(reading)
     assert reading[-1] == pytest.approx(3.0)
     assert told[-1] == ("diagnosing", told[-1][2], told[-1][2])
+
+
+def test_a_shot_may_be_shown_as_one_clip(three_shots, tmp_path, by_brightness) -> None:
+    """Each clip holds the frames of one shot in order, at their distance; all of them have what is said of it."""
+    shown = []
+
+    def diagnose(pictures):
+        shown.extend(pictures)
+        return by_brightness(pictures)
+
+    settings = AnalysisSettings(native=True, min_shot=0.3, extremes=False, again=0, short_frames=3)
+    timeline = analyse(three_shots, tmp_path / "run", diagnose, settings)
+    assert [len(clip.frames) for clip in shown] == [len(one.frames) for one in timeline.shots] == [3, 3, 3]
+    for clip, one in zip(shown, timeline.shots, strict=True):
+        times = [frame.time for frame in one.frames]
+        assert clip.seconds == pytest.approx((times[-1] - times[0]) / 2)
+        assert len({frame.diagnosis for frame in one.frames}) == 1
+        kept = cv2.imread(str(tmp_path / "run" / one.frames[1].picture))
+        assert np.array_equal(clip.frames[1], kept[..., ::-1])

@@ -200,7 +200,7 @@ class Answerer:
         groups = [list(group) for _, group in groupby(together, key=lambda asked: asked.picture)]
         requests, counts, seeds = [], [], []
         for group in groups:
-            pixels = self.model.images(group[0].question.picture)
+            pixels = self.model.see(group[0].question.picture)
             prompts = tuple(asked.question.prompt for asked in group)
             prefix = len(self.model.prefix(pixels))
             counts += [prefix + len(tokens) for tokens in self.model.ask(prompts)]

@@ -13,7 +13,7 @@ from finesight.model.onnx.description import FILE as ONNX_FILE
 from finesight.model.protocol import Completion, Generator, Request
 from finesight.schema.answer import ParseFailure
 from finesight.schema.diagnosis import Diagnosis, Finding
-from finesight.schema.picture import Outcome, Picture
+from finesight.schema.picture import Clip, Outcome, Picture
 from finesight.text.grammar import Reason, name_in, read, scan
 from finesight.text.parse import parse_assess
 from finesight.text.prompts import assess_prompt
@@ -51,7 +51,9 @@ class Diagnoser:
         ]
 
     def _windows(self, picture: Picture) -> list[Window]:
-        return windows(picture.width, picture.height, self.most_pixels) if self.most_pixels else []
+        if self.most_pixels is None or isinstance(picture, Clip):
+            return []
+        return windows(picture.width, picture.height, self.most_pixels)
 
 
 def load_diagnoser(model: str | None = None, crops: bool = True) -> Diagnoser:

@@ -30,13 +30,14 @@ class ImageFeatures(NamedTuple):
 
     cells: (image tokens, F); deep: further (image tokens, F) features for deeper decoder layers (Qwen3-VL);
     grid: (3,) time, height, width in patches; extra: what else a model without an adapter is to be given,
-    which then has pixel values as `cells` (see rows).
+    which then has pixel values as `cells` (see rows). seconds: as in `VisionInput`.
     """
 
     cells: Tensor
     deep: tuple[Tensor, ...]
     grid: Tensor
     extra: Mapping[str, Tensor] = MappingProxyType({})
+    seconds: float = 0.0
 
 
 Visual = ImageFeatures | VisionInput
@@ -67,6 +68,8 @@ class Family(nn.Module):
     """Another name that chat templates of the family have for a picture."""
     dense = False
     """Whether the model has a dense head (see `look`)."""
+    clips = True
+    """Whether the model sees several frames as one clip, with their time as a position."""
 
     def __init__(self, model: Any, attention: Attention = "sdpa") -> None:
         super().__init__()
@@ -107,7 +110,7 @@ class Family(nn.Module):
         out = self.model.model.get_image_features(pixels, grids, return_dict=True)
         deep = getattr(out, "deepstack_features", None) or []
         return [
-            ImageFeatures(cells, tuple(layer[i] for layer in deep), inputs[i].grid)
+            ImageFeatures(cells, tuple(layer[i] for layer in deep), inputs[i].grid, seconds=inputs[i].seconds)
             for i, cells in enumerate(out.pooler_output)
         ]
 
@@ -126,10 +129,11 @@ class Family(nn.Module):
         return features if features or not pixels else self.features(pixels)
 
     def image_ids(self, picture: Visual) -> list[int]:
-        """The ids that stand for a picture in the text."""
+        """The ids that stand for a picture, or a clip, in the text."""
+        token = int(self.model.config.video_token_id) if picture.seconds else self.image_token_id
         if isinstance(picture, ImageFeatures):
-            return [self.image_token_id] * len(picture.cells)
-        return [self.image_token_id] * self.image_places(picture)
+            return [token] * len(picture.cells)
+        return [token] * self.image_places(picture)
 
     def image_places(self, picture: VisionInput) -> int:
         """How many image tokens a picture takes in the text."""
@@ -154,15 +158,26 @@ class Family(nn.Module):
     def no_dense_head(self) -> ModelError:
         return ModelError(f"{self.model.config.model_type} has no dense head: set dense_steps to 0")
 
-    def prefix_positions(self, prefix: Sequence[int], grids: Sequence[Tensor]) -> Tensor:
-        """(3, P) rotary positions of a prefix with as many pictures as there are grids, on the CPU."""
+    def prefix_positions(
+        self, prefix: Sequence[int], grids: Sequence[Tensor], seconds: Sequence[float] = ()
+    ) -> Tensor:
+        """(3, P) rotary positions of a prefix with as many pictures as there are grids, on the CPU.
+
+        Args:
+            seconds: of each, 0 for a picture; without any all are pictures.
+        """
         ids = torch.tensor([prefix], device="cpu")
+        lasting = [second for second in seconds if second]
+        timed = list(zip(grids, seconds or [0.0] * len(grids), strict=True))
+        stills = [grid.cpu() for grid, second in timed if not second]
+        clips = [grid.cpu() for grid, second in timed if second]
         kinds = (ids == self.image_token_id).int()
-        stacked = torch.stack([grid.cpu() for grid in grids]) if grids else None
-        positions: Tensor = self.model.model.get_rope_index(
-            ids, mm_token_type_ids=kinds, image_grid_thw=stacked
-        )[0]
-        return positions[:, 0]
+        given: dict[str, Any] = {"image_grid_thw": torch.stack(stills) if stills else None}
+        if clips:
+            kinds += 2 * (ids == self.model.config.video_token_id).int()
+            given |= {"video_grid_thw": torch.stack(clips), "second_per_grid_ts": torch.tensor(lasting)}
+        positions: Tensor = self.model.model.get_rope_index(ids, mm_token_type_ids=kinds, **given)[0]
+        return positions[:, 0].long()
 
     def hidden(
         self,
@@ -185,7 +200,7 @@ class Family(nn.Module):
         embedded = language_model.embed_tokens(ids)
         extra: dict[str, Any] = {}
         if images is not None:
-            places = ids == self.image_token_id
+            places = self._places(ids)
             embedded = embedded.masked_scatter(places[..., None], images.tokens.to(embedded))
             extra = self._deep_inputs(places, images)
         out = language_model(
@@ -228,6 +243,11 @@ class Family(nn.Module):
         dense = images.dense if images else None
         return Answers(read_answers(answers, self.model.lm_head, layout.targets, read, chunk), dense)
 
+    def _places(self, ids: Tensor) -> Tensor:
+        """Where pictures and clips stand."""
+        clip = getattr(self.model.config, "video_token_id", None)
+        return ids == self.image_token_id if clip is None else (ids == self.image_token_id) | (ids == clip)
+
     def _rotary(self, positions: Tensor) -> Tensor:
         """Positions (3, B, L) as the decoder wants them."""
         return positions
@@ -239,6 +259,8 @@ class Family(nn.Module):
 class Qwen3Family(Family):
     """Qwen3-VL: features of several vision depths are added in the first decoder layers (DeepStack)."""
 
+    clips = False  # it has the time of each frame in the text
+
     def _deep_inputs(self, places: Tensor, images: ImageTokens) -> dict[str, Any]:
         deep = [features.to(self.device) for features in images.deep]
         return {"visual_pos_masks": places, "deepstack_visual_embeds": deep}
@@ -249,6 +271,7 @@ class InternFamily(Family):
 
     image_marks = ("<img>", "</img>")
     image_alias = "<image>"
+    clips = False
 
     @property
     def tower(self) -> nn.Module:
@@ -273,7 +296,9 @@ class InternFamily(Family):
         tiles, height, width = picture.grid.tolist()
         return int(tiles * height * width * self.model.config.downsample_ratio**2)
 
-    def prefix_positions(self, prefix: Sequence[int], grids: Sequence[Tensor]) -> Tensor:
+    def prefix_positions(
+        self, prefix: Sequence[int], grids: Sequence[Tensor], seconds: Sequence[float] = ()
+    ) -> Tensor:
         return torch.arange(len(prefix), device="cpu").expand(3, -1)
 
     def _rotary(self, positions: Tensor) -> Tensor:
@@ -284,6 +309,7 @@ class NanoFamily(Family):
     """finesight-nano: what is kept is the frozen trunk's cells; the encoder behind it is trained."""
 
     dense = True
+    clips = False
 
     @property
     def tower(self) -> nn.Module:

@@ -102,7 +102,7 @@ class TreeGenerator:
         picture = request.picture
         if isinstance(picture, ImageFeatures):
             return Seen(picture, None)
-        pixels = self.model.images(picture) if isinstance(picture, Picture) else picture
+        pixels = self.model.see(picture) if isinstance(picture, Picture) else picture
         self.vision_passes += 1
         return Seen(self.model.family.features([pixels])[0], (pixels.width, pixels.height))
 

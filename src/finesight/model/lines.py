@@ -74,7 +74,7 @@ def lay_stem(
     trees = [
         Tree(
             prefix,
-            family.prefix_positions(prefix, [picture.grid]),
+            family.prefix_positions(prefix, [picture.grid], [picture.seconds]),
             [Branch(question, len(question)) for place, question in asked if place == number],
         )
         for number, (picture, prefix) in enumerate(zip(pictures, prefixes, strict=True))

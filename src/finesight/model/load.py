@@ -31,7 +31,9 @@ from finesight.model.vision import (
     ProcessorImageInput,
     QwenImageInput,
     TileImageInput,
+    VisionInput,
 )
+from finesight.schema.picture import Clip, Picture
 
 DESCRIPTION_FILE = "finesight.json"
 
@@ -71,6 +73,18 @@ class LoadedModel:
         """Ids that stand for pictures: never sampled, and refused in questions and answers."""
         marks = self.tokenizer.convert_tokens_to_ids([mark for mark in self.family.image_marks if mark])
         return sorted({*self.family.vision_ids, *marks})
+
+    def see(self, picture: Picture) -> VisionInput:
+        """A picture or a clip as the model takes it.
+
+        Raises:
+            ModelError: a clip, and the model sees no time.
+        """
+        if isinstance(picture, Clip) and not self.family.clips:
+            raise ModelError(
+                f"{self.name}: sees pictures, not clips; Qwen2-VL and Qwen2.5-VL do, to all others give single frames"
+            )
+        return self.images(picture)
 
     def prefix(self, picture: Visual) -> list[int]:
         """The tokens all questions of a picture share."""

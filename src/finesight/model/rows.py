@@ -23,6 +23,8 @@ _TOWERS = ("visual", "vision_tower", "vision_model")
 class RowsFamily(Family):
     """A model without an adapter of its own. What is kept of a picture are its pixels, not its features."""
 
+    clips = False
+
     def __init__(self, model: Any) -> None:
         nn.Module.__init__(self)
         self.model = model
@@ -42,7 +44,9 @@ class RowsFamily(Family):
         ids: list[int] = picture.extra["input_ids"].flatten().tolist()
         return ids
 
-    def prefix_positions(self, prefix: Sequence[int], grids: Sequence[Tensor]) -> Tensor:
+    def prefix_positions(
+        self, prefix: Sequence[int], grids: Sequence[Tensor], seconds: Sequence[float] = ()
+    ) -> Tensor:
         return torch.arange(len(prefix), device="cpu").expand(3, -1)
 
     def forward(

@@ -17,7 +17,7 @@ from finesight.model.dialects import Served, find_served, list_models
 from finesight.model.endpoint import Endpoint, Refused
 from finesight.model.protocol import Completion, Request
 from finesight.model.wire import Ask, chat_body, data_url, read_reply
-from finesight.schema.picture import Picture
+from finesight.schema.picture import Clip, Picture
 from finesight.schema.rollout import Sampling
 
 VISION_MARKS = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<IMG_CONTEXT>")
@@ -148,9 +148,9 @@ class ServerGenerator:
         count = 1 if sampling.temperature == 0 else sampling.samples
         at_a_time = count if count == 1 or self.served.dialect.many else 1
         for request, own in zip(requests, seeds, strict=True):
-            if not isinstance(request.picture, Picture):
+            if not isinstance(request.picture, Picture) or isinstance(request.picture, Clip):
                 raise InputError(
-                    f"{self.endpoint.url} is shown pictures, not what a model here makes of them"
+                    f"{self.endpoint.url} is shown pictures, no clips and not what a model here makes of them"
                 )
             shown = _Shown(request.picture)
             for prompt, seed in zip(request.prompts, own, strict=True):

@@ -115,7 +115,7 @@ class _Row:
         self.until += [start + tree.length] * length
         self.roots.append((start, start + length))
         root = self._add(length, ())
-        following = int(tree.positions.max()) + 1
+        following = behind(tree.positions)
         for branch in tree.branches:
             self.hang(branch, start + length - 1, following, root)
 
@@ -195,6 +195,15 @@ def standing(real: Tensor) -> Tensor:
     Padding still sees itself.
     """
     return torch.where(real, FOREVER, torch.arange(1, real.shape[1] + 1, device=real.device))
+
+
+def behind(positions: Tensor) -> int:
+    """Where a token stands behind a prefix: next to its last text token, else next to the furthest one.
+
+    The last frames of a clip may stand further away in time than the text behind it.
+    """
+    last = positions[:, -1]
+    return int(last[0] if bool((last == last[0]).all()) else positions.max()) + 1
 
 
 def _positions(rows: Sequence[Sequence[Tree]], laid: Sequence[_Row], longest: int) -> Tensor:

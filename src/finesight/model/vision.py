@@ -14,7 +14,7 @@ from torch import Tensor
 
 from finesight.model.frame import framed
 from finesight.model.resize import CELL_PX, ResizePolicy
-from finesight.schema.picture import Picture
+from finesight.schema.picture import Clip, Picture
 
 
 class VisionInput(NamedTuple):
@@ -22,7 +22,8 @@ class VisionInput(NamedTuple):
 
     pixel_values: (patches or cells, values), or (tiles, 3, height, width) in InternVL; grid: (3,) time (there:
     tiles), height, width in patches; width, height: of the resized picture in pixels; scale: resized over
-    original width; extra: further inputs of a model without an adapter.
+    original width; extra: further inputs of a model without an adapter. seconds: of a clip, from one step of the
+    grid's time to the next; 0 for a picture.
     """
 
     pixel_values: Tensor
@@ -31,6 +32,7 @@ class VisionInput(NamedTuple):
     height: int
     scale: float
     extra: Mapping[str, Tensor] = MappingProxyType({})
+    seconds: float = 0.0
 
 
 class ImageInput(Protocol):
@@ -74,12 +76,43 @@ class QwenImageInput:
         self.processor = Qwen2VLImageProcessorPil(size=size, **kept)
 
     def __call__(self, picture: Picture) -> VisionInput:
+        if isinstance(picture, Clip):
+            return self._clip(picture)
         rgb = _thickened(picture.rgb)
         out = self.processor(images=[rgb], return_tensors="pt", input_data_format="channels_last")
         grid = out["image_grid_thw"][0]
         patch = self.processor.patch_size
         width, height = int(grid[2]) * patch, int(grid[1]) * patch
         return VisionInput(out["pixel_values"], grid, width, height, width / picture.width)
+
+    def _clip(self, clip: Clip) -> VisionInput:
+        """Successive frames share a step of time; the last one is shown again where they do not come out even.
+
+        The policy bounds all steps together, so that a clip costs what a picture does.
+        """
+        together = self.processor.temporal_patch_size
+        steps = -(-len(clip.frames) // together)
+        frames = [*clip.frames, *[clip.frames[-1]] * (steps * together - len(clip.frames))]
+        most = max(self.policy.min_pixels, self.policy.max_pixels // steps)
+        out = self.processor(
+            images=[_thickened(frame) for frame in frames],
+            return_tensors="pt",
+            input_data_format="channels_last",
+            size={"shortest_edge": self.policy.min_pixels, "longest_edge": most},
+        )
+        _, h, w = out["image_grid_thw"][0].tolist()
+        patch = self.processor.patch_size
+        # Of a still each moment of a patch is the same; here each is of its own frame.
+        stills = out["pixel_values"].view(steps, together, h * w, -1, together, patch * patch)[..., 0, :]
+        values = stills.permute(0, 2, 3, 1, 4).reshape(steps * h * w, -1)
+        return VisionInput(
+            values,
+            torch.tensor([steps, h, w]),
+            w * patch,
+            h * patch,
+            w * patch / clip.width,
+            seconds=clip.seconds * together,
+        )
 
 
 class TileImageInput:

@@ -33,6 +33,17 @@ class Picture:
         return int(self.rgb.shape[0])
 
 
+@dataclass(frozen=True, eq=False)
+class Clip(Picture):
+    """Frames of one shot in order, for models that see time. rgb: of the first.
+
+    frames: uint8, each (height, width, 3), all of one size. seconds: from one to the next.
+    """
+
+    frames: tuple[NDArray[np.uint8], ...] = ()
+    seconds: float = 1.0
+
+
 class Outcome(BaseModel):
     """What came of one picture: a diagnosis, or the error that stood in its way, never both.
 

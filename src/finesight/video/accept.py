@@ -25,7 +25,7 @@ from finesight.schema.plan import Decision, Plan
 from finesight.schema.processed import Processed
 from finesight.schema.video import Shot
 from finesight.video.acceptance import judge
-from finesight.video.analyse import Diagnose, Watch
+from finesight.video.analyse import Watch
 from finesight.video.evidence import gathered, measure_pair
 from finesight.video.folder import read_record
 from finesight.video.journal import Journal
@@ -34,6 +34,7 @@ from finesight.video.looking import Look, Looked
 from finesight.video.making import digest
 from finesight.video.process import PROCESSED, Process, read_processed
 from finesight.video.rounds import Standing, after, begin, conclude
+from finesight.video.showing import Diagnose
 from finesight.video.work import FOLDER, Work
 
 ACCEPTANCE, ROUNDS, LOOKED = "acceptance.json", "acceptance.jsonl", "looked.jsonl"

@@ -10,10 +10,9 @@ import cv2
 
 import finesight
 from finesight.data.atomic import write_bytes
-from finesight.data.images import load_picture
 from finesight.data.stages import Source, mark
 from finesight.errors import InputError
-from finesight.schema.picture import Outcome, Picture
+from finesight.schema.picture import Outcome
 from finesight.schema.video import SampledFrame, ShotAnalysis, Timeline, Video
 from finesight.video.budget import STORED, Seat, Shelf, first_look, seats, second_look
 from finesight.video.colour import HDR_TRANSFERS
@@ -24,10 +23,9 @@ from finesight.video.pooling import frame_score, pool_shot, pool_video
 from finesight.video.probe import probe
 from finesight.video.scan import Scan, ShotFrames
 from finesight.video.settings import AnalysisSettings
+from finesight.video.showing import Diagnose, groups_of, outcomes_of
 from finesight.video.signals import measure
 
-Diagnose = Callable[[Sequence[Picture]], list[Outcome]]
-"""Pictures to outcomes, one each, in order."""
 Watch = Callable[[str, float, float], object]
 """Hears what is being done, how far it is, and of how much."""
 
@@ -159,9 +157,9 @@ def _timeline(
     """Have the frames diagnosed, those of the worst shots again, and pool what was seen."""
     stored = _shelf(folder.shots.records, settings).seats
     first = first_look(stored, settings)
-    _diagnose(first, folder, diagnose, settings.batch, watch)
+    _diagnose(first, folder, diagnose, settings, watch)
     second = second_look(stored, first, _pooled(folder, first, settings), settings)
-    _diagnose(second, folder, diagnose, settings.batch, watch)
+    _diagnose(second, folder, diagnose, settings, watch)
     shots = _pooled(folder, [*first, *second], settings)
     whole = pool_video(shots, settings.percentile)
     known = {
@@ -177,16 +175,21 @@ def _timeline(
 
 
 def _diagnose(
-    looked: Sequence[Seat], folder: RunFolder, diagnose: Diagnose, batch: int, watch: Watch
+    looked: Sequence[Seat], folder: RunFolder, diagnose: Diagnose, settings: AnalysisSettings, watch: Watch
 ) -> None:
     """Add to the folder what the model says of frames that it has not seen yet."""
     known = {frame.frame for frame in folder.frames.records}
     candidates = _candidates(folder)
-    left = [candidates[seat.frame] for seat in looked if seat.frame not in known]
-    for begin in range(0, len(left), batch):
-        watch("diagnosing", len(looked) - len(left) + begin, len(looked))
-        group = left[begin : begin + batch]
-        outcomes = diagnose([load_picture(folder.picture(one.frame)) for one in group])
+    left = [seat for seat in looked if seat.frame not in known]
+    shots = {seat.frame: seat.shot for seat in left}
+    wanted = [candidates[seat.frame] for seat in left]
+    groups = groups_of(wanted, lambda c: shots[c.frame], lambda c: c.time, settings.batch, settings.native)
+    done = len(looked) - len(left)
+    for group in groups:
+        watch("diagnosing", done, len(looked))
+        done += len(group)
+        paths = [folder.picture(one.frame) for one in group]
+        outcomes = outcomes_of(diagnose, paths, [one.time for one in group], settings.native)
         folder.frames.append(_sampled(one, o, folder) for one, o in zip(group, outcomes, strict=True))
     watch("diagnosing", len(looked), len(looked))
 

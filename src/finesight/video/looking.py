@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 
 from finesight.data.atomic import write_bytes
-from finesight.data.images import load_picture
 from finesight.schema.verdict import Improvement
 from finesight.schema.video import Frozen, SampledFrame, ShotAnalysis
-from finesight.video.analyse import Diagnose, Watch
+from finesight.video.analyse import Watch
 from finesight.video.evidence import found
 from finesight.video.frames import FrameReader, luma, upright
 from finesight.video.journal import Journal
 from finesight.video.pooling import frame_score, pool_shot
 from finesight.video.probe import probe
 from finesight.video.settings import AnalysisSettings
+from finesight.video.showing import Diagnose, outcomes_of
 from finesight.video.signals import measure
 
 PICTURES = "after"
@@ -59,8 +59,8 @@ class Look:
             VideoError: the file is no video.
         """
         meant = [shot for shot in shots if shot.shot.index in asked]
-        wanted = sorted(frame.frame for shot in meant for frame in shot.frames if frame.diagnosis)
-        self._diagnose_frames(file, of, wanted)
+        wanted = {frame.frame: shot.shot.index for shot in meant for frame in shot.frames if frame.diagnosis}
+        self._diagnose_frames(file, of, dict(sorted(wanted.items())))
         seen = {one.frame.frame: one.frame for one in self._seen.records if one.of == of}
         return {
             shot.shot.index: Improvement(before=found(shot), after=found(self._pooled(shot, seen)))
@@ -71,22 +71,29 @@ class Look:
         frames = [seen[frame.frame] for frame in before.frames if frame.diagnosis and frame.frame in seen]
         return pool_shot(before.shot, frames, self._settings.present, self._settings.percentile)
 
-    def _diagnose_frames(self, file: Path, of: str, wanted: Sequence[int]) -> None:
+    def _diagnose_frames(self, file: Path, of: str, wanted: Mapping[int, int]) -> None:
+        """wanted: numbers of frames with those of their shots, in order."""
         known = {one.frame.frame for one in self._seen.records if one.of == of}
         left = [number for number in wanted if number not in known]
+        done = len(wanted) - len(left)
+        native, batch = self._settings.native, self._settings.batch
         group: list[SampledFrame] = []
-        for done, frame in enumerate(self._pictures(file, of, left), 1):
-            group.append(frame)
-            if len(group) == self._settings.batch or done == len(left):
+        for frame in self._pictures(file, of, left):
+            other = native and group and wanted[frame.frame] != wanted[group[0].frame]
+            if other or (not native and len(group) == batch):
                 self._add(of, group)
+                done += len(group)
+                self._watch("diagnosing what was made", done, len(wanted))
                 group = []
-                self._watch("diagnosing what was made", len(wanted) - len(left) + done, len(wanted))
-        self._add(of, group)  # of a file that ends early
+            group.append(frame)
+        self._add(of, group)
+        self._watch("diagnosing what was made", done + len(group), len(wanted))
 
     def _add(self, of: str, group: Sequence[SampledFrame]) -> None:
         if not group:
             return
-        outcomes = self._diagnose([load_picture(self._run / frame.picture) for frame in group])
+        paths, times = [self._run / frame.picture for frame in group], [frame.time for frame in group]
+        outcomes = outcomes_of(self._diagnose, paths, times, self._settings.native)
         told = [
             frame.model_copy(
                 update={

@@ -27,6 +27,7 @@ class AnalysisSettings(BaseModel):
     present: float = Field(default=0.4, gt=0, le=1)
     percentile: float = Field(default=0.75, gt=0, le=1)
     batch: int = Field(default=4, ge=1)
+    native: bool = False
 
 
 class ProcessSettings(BaseModel):

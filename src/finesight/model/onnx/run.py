@@ -18,7 +18,7 @@ from finesight.model.nano.votes import laid_out, votes_of
 from finesight.model.onnx.description import read_description
 from finesight.model.protocol import Completion, Request
 from finesight.model.resize import CELL_PX
-from finesight.schema.picture import Picture
+from finesight.schema.picture import Clip, Picture
 
 Array = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -74,8 +74,10 @@ class OnnxGenerator:
         return [list(self._answers(request)) for request in requests]
 
     def _answers(self, request: Request) -> Iterator[Completion]:
-        if not isinstance(request.picture, Picture):
-            raise InputError(f"{self.name}: takes pictures, not what another model has kept of them")
+        if not isinstance(request.picture, Picture) or isinstance(request.picture, Clip):
+            raise InputError(
+                f"{self.name}: takes pictures, no clips and not what another model has kept of them"
+            )
         tokens, grid = self._see(request.picture)
         prefix = [*self.about.head, *[self.about.image_id] * len(tokens), *self.about.neck]
         places = positions(len(self.about.head), grid, len(self.about.neck))

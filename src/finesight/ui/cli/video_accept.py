@@ -16,8 +16,9 @@ from finesight.ui.cli.video_plan import Program, Rules
 if TYPE_CHECKING:
     from finesight.schema.acceptance import Acceptance
     from finesight.video.accept import Judging
-    from finesight.video.analyse import Diagnose, Watch
+    from finesight.video.analyse import Watch
     from finesight.video.folder import RunRecord
+    from finesight.video.showing import Diagnose
     from finesight.video.work import Work
 
 REJECTED = 3

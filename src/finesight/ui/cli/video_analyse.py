@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from finesight.schema.picture import Outcome, Picture
-    from finesight.video.analyse import Diagnose, Watch
+    from finesight.video.analyse import Watch
     from finesight.video.settings import AnalysisSettings
+    from finesight.video.showing import Diagnose
 
 
 def register(app: typer.Typer) -> None:
