@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
+import torch
 
 from finesight.model.generate import TreeGenerator
 from finesight.model.load import save_model
@@ -22,10 +23,11 @@ def test_a_folder_a_script_and_a_server_are_told_apart(tiny, tmp_path):
     assert isinstance(server, ServerGenerator)
 
 
-def test_weights_may_have_sixteen_bits(tiny, tmp_path):
-    save_model(tiny("finesight_nano"), tmp_path / "model")
+@pytest.mark.parametrize(("family", "dtype"), [("qwen2_5_vl", torch.bfloat16), ("finesight_nano", torch.float32)])
+def test_weights_may_have_sixteen_bits_but_for_nanos(tiny, tmp_path, family, dtype):
+    save_model(tiny(family), tmp_path / "model")
     sampler = load_sampler(str(tmp_path / "model"), device="cpu", bf16=True)
-    assert {str(p.dtype) for p in sampler.model.family.model.lm_head.parameters()} == {"torch.bfloat16"}
+    assert {p.dtype for p in sampler.model.family.model.parameters()} == {dtype}
 
 
 @pytest.mark.parametrize("size", [10, 3_000_000])

@@ -338,6 +338,17 @@ def test_bf16_learns_in_masters_of_32_bits_and_saves_16(tiny, training_set, sett
     assert sum(r["loss"] for r in rows[-4:]) < sum(r["loss"] for r in rows[:4])
 
 
+def test_a_nano_keeps_32_bits_also_where_its_passes_run_in_16(training_set, settings_for, tmp_path):
+    """The features of its frozen trunk would be others."""
+    fields = {"steps": 2, "precision": "bf16"}
+    first = train_sft(settings_for(training_set, tmp_path / "first", **fields))
+    again = train_sft(settings_for(training_set, tmp_path / "again", model=str(first), **fields))
+    before, after = (load_file(folder / "model.safetensors") for folder in (first, again))
+    assert {t.dtype for t in (before | after).values()} == {torch.float32}
+    trunk = [name for name in before if ".trunk." in name]
+    assert trunk and all(torch.equal(before[name], after[name]) for name in trunk)
+
+
 def test_epochs_ask_every_question_so_many_times(training_set, settings_for, tmp_path):
     config = settings_for(training_set, tmp_path, epochs=2, steps=None, batch=4, questions=3)
     asked: Counter[tuple[int, int]] = Counter()

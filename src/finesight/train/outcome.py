@@ -25,12 +25,15 @@ class Saver:
         module: nn.Module,
         adapted: PeftModel | None,
         ranks: Ranks,
+        kept: torch.dtype,
     ) -> None:
+        """kept: what finished weights are saved in."""
         self._config = config
         self._model = model
         self._module = module
         self._adapted = adapted
         self._ranks = ranks
+        self._kept = kept
 
     def checkpoint(self, folder: Path) -> None:
         """The weights as they are trained, in `model/`, or the adapters in `adapter/`."""
@@ -43,22 +46,21 @@ class Saver:
             save_model(self._model, folder / "model", weights if self._ranks.sharded else None)
 
     def finish(self, target: Path) -> None:
-        """The model folder of the run, in the precision it was run in; adapters beside it and merged into it."""
+        """The model folder of the run, in the precision that its base came in; adapters beside it and merged into it."""
         weights = self._weights()
         if not self._ranks.main:
             return
-        low = torch.bfloat16 if self._config.precision == "bf16" else torch.float32
         if self._adapted is not None:
             save_adapters(self._adapted, weights, self._config.out / "adapter")
-            base = load_model(str(self._config.model), dtype=low)
+            base = load_model(str(self._config.model), dtype=self._kept)
             base.description = self._model.description
             merge_adapters(base, self._config.out / "adapter")
             save_model(base, target)
         elif self._ranks.sharded:
-            save_model(self._model, target, {n: _as(t, low) for n, t in weights.items()})
+            save_model(self._model, target, {n: _as(t, self._kept) for n, t in weights.items()})
         else:
             self._model.family.eval()
-            self._model.family.model.to(low)
+            self._model.family.model.to(self._kept)
             save_model(self._model, target)
 
     def _weights(self) -> dict[str, Tensor]:

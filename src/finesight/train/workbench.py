@@ -80,6 +80,7 @@ def set_up(config: RunSettings, start: Callable[[torch.device], LoadedModel], pr
     ranks.begin_tracking(config.out.name, config.model_dump(mode="json"))
     say = Console(stderr=True, quiet=not ranks.main, soft_wrap=True, highlight=False, markup=False).print
     model = start(ranks.device)
+    kept = model.family.model.dtype
     say(f"{model.name}: attention {model.attention} on {ranks.count} x {ranks.device.type}")
     freeze(model.family, config.frozen)
     adapted = add_adapters(model, config.lora, config.seed) if config.lora else None
@@ -96,7 +97,7 @@ def set_up(config: RunSettings, start: Callable[[torch.device], LoadedModel], pr
         held_out=held_out,
         optimizer=make_optimizer(model.family, config.learning_rate, config.weight_decay, config.rates),
         checkpoints=Checkpoints(config.out, config.keep, ranks),
-        saver=Saver(config, model, module, adapted, ranks),
+        saver=Saver(config, model, module, adapted, ranks, kept),
         guard=FrozenGuard(model.family),
         say=say,
     )

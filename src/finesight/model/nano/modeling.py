@@ -149,6 +149,9 @@ class NanoForConditionalGeneration(Qwen2_5_VLForConditionalGeneration):
     """finesight-nano, with everything transformers knows to do with a Qwen2.5-VL."""
 
     config: NanoConfig
+    # Small enough to stay whole whatever is asked for: 8 bits of mantissa would change the features of the frozen
+    # trunk and round the numbers of the notes.
+    _keep_in_fp32_modules_strict: ClassVar[set[str]] = {"model", "lm_head"}
 
     def __init__(self, config: NanoConfig) -> None:
         Qwen2_5_VLPreTrainedModel.__init__(self, config)
