@@ -23,7 +23,9 @@ def test_a_folder_a_script_and_a_server_are_told_apart(tiny, tmp_path):
     assert isinstance(server, ServerGenerator)
 
 
-@pytest.mark.parametrize(("family", "dtype"), [("qwen2_5_vl", torch.bfloat16), ("finesight_nano", torch.float32)])
+@pytest.mark.parametrize(
+    ("family", "dtype"), [("qwen2_5_vl", torch.bfloat16), ("finesight_nano", torch.float32)]
+)
 def test_weights_may_have_sixteen_bits_but_for_nanos(tiny, tmp_path, family, dtype):
     save_model(tiny(family), tmp_path / "model")
     sampler = load_sampler(str(tmp_path / "model"), device="cpu", bf16=True)

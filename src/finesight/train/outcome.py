@@ -46,7 +46,7 @@ class Saver:
             save_model(self._model, folder / "model", weights if self._ranks.sharded else None)
 
     def finish(self, target: Path) -> None:
-        """The model folder of the run, in the precision that its base came in; adapters beside it and merged into it."""
+        """The model folder of the run, in the precision its base came in; adapters beside it and merged into it."""
         weights = self._weights()
         if not self._ranks.main:
             return

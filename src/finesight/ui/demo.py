@@ -31,14 +31,15 @@ from finesight.data.stages import Source, Stage, do
 from finesight.data.synthesise import SynthesisConfig, synthesise
 from finesight.data.synthesise.sources import find_photographs
 from finesight.errors import InputError
+from finesight.model.diagnose import SHIPPED_MODEL
 from finesight.schema.picture import Outcome, Picture
 from finesight.scoring.description import DescriptionScore, score_descriptions
 from finesight.scoring.mipi import INDICATORS, score_official
 from finesight.ui.contenders import Answers, answers_of_baseline, answers_of_model, make_baseline
 from finesight.ui.stream import diagnose_files
 
-NANO, CLASSICAL, CONSTANT = "nano", "classical", "constant"
-CONTENDERS = (CONSTANT, CLASSICAL, NANO)
+SHIPPED, NANO, CLASSICAL, CONSTANT = "shipped", "nano", "classical", "constant"
+CONTENDERS = (CONSTANT, CLASSICAL, NANO, SHIPPED)
 
 
 class DemoConfig(BaseModel):
@@ -75,9 +76,10 @@ def run_demo(config: DemoConfig) -> tuple[dict[str, Scores], Path]:
         model = train_nano(config, train)
     with _stage(talk, "answering the bench"):
         bench = make_bench(config, test)
-        scores = {name: contend(name, model, bench, train, out, talk) for name in CONTENDERS}
+        models = {NANO: model, SHIPPED: SHIPPED_MODEL}
+        scores = {name: contend(name, models.get(name), bench, train, out, talk) for name in CONTENDERS}
     with _stage(talk, "diagnosing and reporting"):
-        report = make_report(config, model, unseen, bench, scores)
+        report = make_report(config, unseen, bench, scores)
     return scores, report
 
 
@@ -166,13 +168,17 @@ def make_bench(config: DemoConfig, test: Path) -> Path:
     return bench
 
 
-def contend(name: str, model: Path, bench: Path, train: Path, out: Path, talk: Console) -> Scores:
-    """Answers and scores of one contender; kept for as long as bench and model stay the same."""
+def contend(name: str, model: Path | None, bench: Path, train: Path, out: Path, talk: Console) -> Scores:
+    """Answers and scores of one contender; kept for as long as bench and model stay the same.
+
+    Args:
+        model: folder of one; None: the opponent of that name, which needs none.
+    """
     folder = out / "predictions" / name
     questions = read_questions(bench / QUESTIONS)
 
     def answer() -> None:
-        baseline = make_baseline(name, train)
+        baseline = None if model else make_baseline(name, train)
         with _bar(talk, name, len({q.image for q in questions})) as advance:
             answers: Answers = (
                 answers_of_baseline(baseline, bench, questions, advance)
@@ -181,7 +187,7 @@ def contend(name: str, model: Path, bench: Path, train: Path, out: Path, talk: C
             )
         write_predictions(folder, answers)
 
-    answering = model if name == NANO else train / METADATA
+    answering = model or train / METADATA
     do(Stage(name, folder, answer, reads=(Source(bench / QUESTIONS), Source(answering))))
     return Scores(
         official=score_official(folder, bench).record(),
@@ -189,10 +195,8 @@ def contend(name: str, model: Path, bench: Path, train: Path, out: Path, talk: C
     )
 
 
-def make_report(
-    config: DemoConfig, model: Path, unseen: list[Path], bench: Path, scores: dict[str, Scores]
-) -> Path:
-    """The page: scores, training curve, and diagnoses of unseen photographs and of bench pictures."""
+def make_report(config: DemoConfig, unseen: list[Path], bench: Path, scores: dict[str, Scores]) -> Path:
+    """The page: scores, training curve, and what the shipped nano says of unseen photographs and bench pictures."""
     from finesight.model.diagnose import load_diagnoser
     from finesight.train.track import read_metrics
     from finesight.ui.plots import training_curve
@@ -200,7 +204,9 @@ def make_report(
 
     pictures = sorted({q.image for q in read_questions(bench / QUESTIONS)})[: config.shown]
     paths = [*unseen, *(image_path(bench, image) for image in pictures)]
-    seen: Iterator[tuple[Outcome, Picture | None]] = diagnose_files(paths, load_diagnoser(str(model)), 8)
+    seen: Iterator[tuple[Outcome, Picture | None]] = diagnose_files(
+        paths, load_diagnoser(str(SHIPPED_MODEL)), 8
+    )
     sections = [
         Section(
             title="On photographs it has not seen",

@@ -25,9 +25,9 @@ SERVE = [sys.executable, "-c", "from finesight.ui.cli import main; main()", "ser
 
 
 @contextmanager
-def served(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server in a process of its own, and its URL."""
-    process = subprocess.Popen([*SERVE, str(folder), *options], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*SERVE, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield process, process.stdout.readline().strip()
@@ -87,3 +87,9 @@ def test_without_the_extra_the_line_that_installs_it_is_told(tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     result = CliRunner().invoke(app, ["serve", str(tmp_path), "--port", "0"])
     assert str(result.exception) == "uvicorn is not installed: pip install fastapi uvicorn"
+
+
+def test_without_a_model_the_nano_of_the_package_is_served(monkeypatch):
+    monkeypatch.delenv("FINESIGHT_MODEL", raising=False)
+    with served() as (_, url):
+        assert ServerGenerator(url).name == "finesight-nano"

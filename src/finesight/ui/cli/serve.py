@@ -16,7 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    model: Annotated[str, typer.Argument(help="Model folder or hub id.")],
+    model: Annotated[
+        str | None, typer.Argument(help="Model folder or hub id; none: $FINESIGHT_MODEL or the shipped nano.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: every one.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: one that is free.")] = 8000,
     name: Annotated[str | None, typer.Option(help="What clients call it; without it its own name.")] = None,
@@ -33,8 +35,9 @@ def serve(
         except ImportError as error:
             raise ModelError(f"{error.name} is not installed: pip install fastapi uvicorn") from error
         from finesight.model.answerer import load_answerer
+        from finesight.model.diagnose import default_model
 
-        service = build_app(load_answerer(model, name, rows, device, dtype))
+        service = build_app(load_answerer(model or default_model(), name, rows, device, dtype))
         typer.echo(f"http://{_shown(host)}:{listening.getsockname()[1]}/v1")
         uvicorn.Server(uvicorn.Config(service, log_level="warning")).run(sockets=[listening])
 
