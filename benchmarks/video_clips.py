@@ -51,6 +51,12 @@ class Flaw(NamedTuple):
     codec: tuple[str, ...] = ()
     tool: str = ""
 
+    def is_told(self, found: set[T], called: str) -> bool:
+        """Whether it was found, or, where there is none, nothing was."""
+        if self.tool:
+            return self.tool in called
+        return bool(found & self.right) if self.right else not found
+
 
 FLAWS = {
     "none": Flaw(frozenset()),
@@ -91,8 +97,8 @@ def main() -> None:
             ("shots", films, FLAWS),
             ("fields", interlaced_films, {"interlaced": INTERLACED}),
         ):
-            out = arguments.out / clip.stem / name
-            rows += through(clip.stem, make(clip, out, runner), flaws, out, runner, diagnose, model)
+            made = make(clip, arguments.out / clip.stem / name, runner)
+            rows += through(clip.stem, made, flaws, runner, diagnose, model)
     show(rows)
     if arguments.json:
         print(json.dumps({"rows": [row._asdict() for row in rows]} | summary(rows)))
@@ -117,13 +123,13 @@ def through(
     clip: str,
     films: tuple[Path, Path],
     flaws: dict[str, Flaw],
-    out: Path,
     runner: Runner,
     diagnose: Any,
     model: str,
 ) -> Iterator[Row]:
-    """A film with a shot a flaw through the chain, beside its clean one."""
+    """A film with a shot a flaw through the chain, in its folder, beside its clean one."""
     clean, flawed = films
+    out = flawed.parent
     how = Judging(load_limits(), diagnose, mark_of_weights(model), out / "cache")
     settings = ChainSettings(process=ProcessSettings(preset="veryfast"))
     made = out / "better.mp4"
@@ -137,12 +143,20 @@ def through(
     negs = [vmaf(clean, film, probe(clean), runner)["neg"] for film in (flawed, result)]
     for shot, (name, flaw) in zip(numbers, flaws.items(), strict=True):
         found, called, outcome = told(ready.timeline, done, shot)
-        right = flaw.tool in called if flaw.tool else bool(found & flaw.right) if flaw.right else not found
         span = slice(shot.first_frame, shot.first_frame + shot.frames)
         dbs = [round(float(np.mean(values[span])), 2) for values in psnrs]
         scores = [round(pooled(values, shot).harmonic, 1) for values in negs]
         listed = ", ".join(sorted(found)) or "-"
-        yield Row(clip, name, listed, right, called, outcome, (dbs[0], dbs[1]), (scores[0], scores[1]))
+        yield Row(
+            clip,
+            name,
+            listed,
+            flaw.is_told(found, called),
+            called,
+            outcome,
+            (dbs[0], dbs[1]),
+            (scores[0], scores[1]),
+        )
 
 
 def films(clip: Path, out: Path, runner: Runner) -> tuple[Path, Path]:

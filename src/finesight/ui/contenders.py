@@ -62,10 +62,10 @@ def answers_of_baseline(
     ordered = sorted(questions, key=lambda q: q.image)
     for image, asked in groupby(ordered, key=lambda q: q.image):
         (outcome,) = baseline.diagnose([load_picture(image_path(folder, image))])
+        said = outcome.diagnosis or Diagnosis(content="", level=None)
         for question in asked:
-            unreadable = outcome.diagnosis is None and question.subclass is not Subclass.MCQ
-            said = outcome.diagnosis or Diagnosis(content="", level=None)
-            texts[question] = outcome.raw if unreadable else baseline.answer(question, said)
+            readable = outcome.diagnosis is not None or question.subclass is Subclass.MCQ
+            texts[question] = baseline.answer(question, said) if readable else outcome.raw
         advance(1)
     return [(question, texts[question]) for question in questions]
 
