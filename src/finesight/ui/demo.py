@@ -212,9 +212,10 @@ def make_report(config: DemoConfig, unseen: list[Path], bench: Path, scores: dic
             title="On photographs it has not seen",
             columns=("figure", *CONTENDERS),
             rows=table(scores),
-            caption=f"{scores[NANO].descriptions.pictures} pictures with known distortions, higher is better",
+            caption=f"{scores[NANO].descriptions.pictures} pictures with known distortions, higher is better; "
+            f"{NANO} was trained here, {SHIPPED} comes with the package and says what is below",
         ),
-        Section(title="Training", picture=training_curve(read_metrics(config.out / "run"))),
+        Section(title=f"Training of {NANO}", picture=training_curve(read_metrics(config.out / "run"))),
     ]
     report = config.out / "report.html"
     write_report(report, seen, title="finesight demo", sections=sections, side_px=picture_px(len(paths)))
