@@ -68,7 +68,8 @@ def call(tool: str = "hqdn3d", lowers: tuple[T, ...] = (T.NOISE,), rungs: int = 
 
 def change(**changes: Any) -> Change:
     unlike = {offset: 0.01 * abs(offset) for offset in OFFSETS}
-    same = {"frames": 100, "jitter": 0, "unlike": unlike, "colour": 0.5, "brightness": 0.5, "detail": 1.0}
+    same = {"frames": 100, "jitter": 0, "unlike": unlike, "strangest": 0.01, "light": (0.3, 0.3)}
+    same |= {"colour": 0.5, "brightness": 0.5, "detail": 1.0}
     return Change(**(same | {"flicker": (0.1, 0.1), "combing": (0.0, 0.0)} | changes))
 
 
@@ -159,7 +160,11 @@ def test_what_was_called_for_the_whole_video_may_change_what_it_is_for():
 
 @pytest.mark.parametrize(
     ("changes", "name"),
-    [({"frames": 99}, "shot frames"), ({"unlike": {-1: 0.03, 0: 0.02, 1: 0.001}}, "alignment")],
+    [
+        ({"frames": 99}, "shot frames"),
+        ({"unlike": {-1: 0.03, 0: 0.02, 1: 0.001}}, "alignment"),
+        ({"strangest": 0.41}, "worst frame"),
+    ],
 )
 def test_a_shot_that_lacks_a_frame_or_is_late_is_rolled_back_however_it_could_be_weakened(changes, name):
     _, one = judged(shot(call(), **changes))
@@ -253,6 +258,25 @@ def test_the_key_must_be_less_severe_and_nothing_else_more(before, after, outcom
     verdict, one = judged(shot(call(), findings=looked))
     assert (one.outcome, failed(one.checks)) == (outcome, names)
     assert verdict.outcome == ("accepted" if outcome is Outcome.ACCEPTED else "rejected")
+
+
+@pytest.mark.parametrize(
+    ("type_", "light", "names"),
+    [
+        (T.UNDEREXPOSURE, (0.1, 0.25), []),
+        (T.UNDEREXPOSURE, (0.4, 0.55), ["light"]),
+        (T.UNDEREXPOSURE, (0.2, 0.7), ["light"]),
+        (T.OVEREXPOSURE, (0.8, 0.6), []),
+        (T.OVEREXPOSURE, (0.45, 0.3), ["light"]),
+    ],
+)
+def test_a_shot_that_is_dark_or_bright_to_the_model_alone_is_not_changed(type_, light, names):
+    gamma = call("brighten", (type_,)).model_copy(update={"step": Step.EXPOSURE})
+    looked = Improvement(before=(found(type_, SEVERE, key=True),), after=())
+    _, one = judged(shot(gamma, findings=looked, light=light))
+    assert failed(one.checks) == names
+    assert one.outcome is (Outcome.NO_BENEFIT if names else Outcome.ACCEPTED)
+    assert failed(judged(shot(call(lowers=(type_,)), findings=looked, light=light))[1].checks) == []
 
 
 @pytest.mark.parametrize("side", ["before", "after"])

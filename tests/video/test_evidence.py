@@ -25,8 +25,9 @@ from finesight.video.lateness import offset_of
 from finesight.video.limits import load_limits
 from finesight.video.opening import VideoError
 from finesight.video.pairs import compare
+from finesight.video.probe import probe
 from finesight.video.tracks import tracks
-from finesight.video.vmaf import pooled
+from finesight.video.vmaf import LONG, PACE, pooled, vmaf
 
 SIZE = (320, 192)
 FRAMES = 16
@@ -81,7 +82,7 @@ def test_a_file_is_accepted_against_itself_and_all_numbers_say_that_nothing_chan
     (change,) = found.changes
     assert (change.colour, change.brightness, change.detail, change.jitter) == (0, 0, 1, 0)
     assert change.frames == FRAMES
-    assert min(found.scores["v1"]) > 99
+    assert min(found.scores["v1"].values()) > 99
     assert len(found.scores["neg"]) == FRAMES
     given = judge(evidence(found), LIMITS)
     assert (given.outcome, failed(given)) == ("accepted", set())
@@ -279,12 +280,45 @@ def test_a_name_that_looks_like_an_option_or_a_graph_is_a_name(source, tmp_path)
 
 def test_scores_of_a_shot_are_pooled_as_libvmaf_does():
     shot = Shot(index=0, start=0, end=1, first_frame=1, frames=20)
-    scores = [0.0, *range(50, 70), 0.0]
+    scores = {0: 0.0, 21: 0.0, **{1 + i: 50.0 + i for i in range(20)}}
     found = pooled(scores, shot)
     own = np.arange(50, 70)
     assert found.harmonic == pytest.approx(1 / np.mean(1 / (own + 1)) - 1, abs=1e-3)
     assert (found.low, found.least) == (51, 50)
-    assert pooled([], shot).harmonic == 0
+    assert pooled({}, shot).harmonic == 0
+    each_fifth = {number: score for number, score in scores.items() if number % 5 == 1}
+    assert (pooled(each_fifth, shot).low, pooled(each_fifth, shot).least) == (50, 50)
+
+
+def test_of_a_long_shot_each_fifth_frame_is_scored_as_it_would_be_with_all_of_them(tmp_path, write_video):
+    pictures = film(frames=LONG + 8)
+    clip = write_video(tmp_path / "long.mp4", pictures)
+    other = filtered(clip, tmp_path / "blurred.mp4", f"gblur=sigma=1.2:enable='gte(n,{LONG // 2})'")
+    long, short = (
+        Shot(index=i, start=a / 25, end=b / 25, first_frame=a, frames=b - a)
+        for i, (a, b) in enumerate([(0, LONG), (LONG, LONG + 8)])
+    )
+    video = probe(clip)
+    some = vmaf(clip, other, video, RUNNER, [long, short])
+    halves = [
+        long.model_copy(update={"first_frame": first, "frames": LONG // 2}) for first in (0, LONG // 2)
+    ]
+    every = vmaf(clip, other, video, RUNNER, halves)
+    for model, scores in some.items():
+        assert sorted(scores) == [*range(0, LONG, PACE), *range(LONG, LONG + 8)]
+        assert len(every[model]) == LONG
+        own = {number: score for number, score in scores.items() if number < LONG}
+        assert own == pytest.approx({number: every[model][number] for number in own})
+
+
+def test_one_frame_of_another_picture_is_found_though_vmaf_never_sees_it(tmp_path, write_video):
+    pictures = film(frames=LONG)
+    clip = write_video(tmp_path / "whole.mp4", pictures)
+    pictures[PACE * 4 + 2] = film(seed=9, frames=LONG)[7]
+    torn = write_video(tmp_path / "torn.mp4", pictures)
+    refused = failed(verdict(clip, torn))
+    assert "worst frame" in refused
+    assert not any(name.startswith("VMAF") for name in refused)
 
 
 def test_findings_of_another_analysis_are_pooled_over_the_time_of_the_shot(source):
@@ -315,9 +349,9 @@ def test_shots_that_are_not_asked_for_are_not_scored_and_the_others_score_as_eve
     assert some.changes == whole.changes
     for model, scores in whole.scores.items():
         told = some.scores[model]
-        assert told[:3] == (0.0,) * 3
-        assert len(told) == 11
+        assert sorted(told) == list(range(3, 11))
         # What moved since the frame before differs at a cut, so the first frame of a stretch is another matter.
-        assert told[4:11] == pytest.approx(scores[4:11], abs=0.5)
-        assert min(told[3:5]) > max(told[6:11])
+        own = range(4, 11)
+        assert [told[i] for i in own] == pytest.approx([scores[i] for i in own], abs=0.5)
+        assert min(told[3], told[4]) > max(told[i] for i in range(6, 11))
     assert not any(measure_pair(source, other, RUNNER, shots, scored=()).scores.values())

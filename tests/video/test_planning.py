@@ -113,6 +113,16 @@ def test_a_black_leader_is_not_brightened():
     assert shot.unanswered == ("underexposure",)
 
 
+def test_what_is_dark_or_bright_to_the_model_alone_is_left():
+    dark, bright = found(T.UNDEREXPOSURE, Severity.MODERATE), found(T.OVEREXPOSURE, Severity.MODERATE)
+    assert tools_of(planned(dark, signals={"luma_p50": 0.3, "luma_p99": 0.9})) == []
+    assert tools_of(planned(dark, signals={"luma_p50": 0.1, "luma_p99": 0.9})) == ["brighten"]
+    assert tools_of(planned(dark, signals={"luma_p50": 0.3, "luma_p99": 0.5})) == ["brighten"]
+    assert tools_of(planned(bright, signals={"luma_p50": 0.5, "clipped_bright": 0.0})) == []
+    assert tools_of(planned(bright, signals={"luma_p50": 0.8, "clipped_bright": 0.0})) == ["darken"]
+    assert tools_of(planned(bright, signals={"luma_p50": 0.5, "clipped_bright": 0.1})) == ["darken"]
+
+
 def test_a_small_bright_lamp_does_not_darken_the_shot():
     shot = planned(found(T.OVEREXPOSURE, Severity.SEVERE, box=Box.of(0, 0, 200, 200)))
     assert tools_of(shot) == []

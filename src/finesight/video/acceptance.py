@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
-from finesight.schema.plan import ToolCall
+from finesight.schema.plan import Step, ToolCall
 from finesight.schema.taxonomy import DistortionType, Severity
 from finesight.schema.verdict import (
     Check,
@@ -30,6 +30,8 @@ from finesight.video.weakening import can_weaken
 
 FALLS_BY = 0.2
 """Part by which flicker or combs must fall, where nothing else was to be improved."""
+MIDDLE = 0.42
+"""Median luma of a picture that is neither dark nor bright: 18 % grey is .46, and photographs have .39 (our choice)."""
 _ROUNDING = 1e-6
 
 _fidelity = partial(Check, gate=Gate.FIDELITY)
@@ -174,6 +176,8 @@ def _improvement_checks(shot: ShotEvidence) -> Iterator[Check]:
         return
     target = _target(asked.before, shot.calls)
     yield _measured(shot) if target is None else _less_severe(target, asked.after)
+    if any(call.step is Step.EXPOSURE for call in shot.calls):
+        yield _nearer_the_middle(shot.change.light)
     worse = regressions(asked)
     yield _improvement(
         name="nothing worse",
@@ -202,6 +206,18 @@ def _less_severe(target: VideoFinding, after: Sequence[VideoFinding]) -> Check:
         limit=f"below {target.severity}",
         passed=_rank(now) < target.severity.rank,
         why="what was treated must be less severe, else the source is as good",
+    )
+
+
+def _nearer_the_middle(light: tuple[float, float]) -> Check:
+    """What a model calls dark or bright is so by measure too: else brightening leads away from the middle."""
+    before, after = (abs(one - MIDDLE) for one in light)
+    return _improvement(
+        name="light",
+        value=f"{light[0]:.2f} -> {light[1]:.2f}",
+        limit=f"nearer to {MIDDLE}",
+        passed=after < before,
+        why="a shot that was not dark is not to be brightened, nor one that was not bright darkened",
     )
 
 

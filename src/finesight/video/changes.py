@@ -40,6 +40,7 @@ class Changes:
         self._frames = self._measured = 0
         self._jitter = 0.0
         self._colour = self._brightness = 0.0
+        self._light = np.zeros(2)
         self._fine = np.zeros(2)
         self._combs = np.zeros(2)
 
@@ -53,6 +54,7 @@ class Changes:
         apart = np.square(source.small.astype(np.float32) - processed.small)
         self._brightness += float(apart[0].mean())
         self._colour += float((apart[1] + apart[2]).mean())
+        self._light += np.median(source.small[0]), np.median(processed.small[0])
         if source.luma is not None and processed.luma is not None:
             self._measured += 1
             self._fine += detail(source.luma, processed.luma)
@@ -62,12 +64,15 @@ class Changes:
         """What all frames so far come to."""
         flickers = [course.signals()["flicker"] for course in self._courses]
         combs = self._combs / max(self._measured, 1)
+        light = self._light / (255 * max(self._frames, 1))
         return Change(
             frames=self._frames,
             jitter=round(self._jitter, 6),
             unlike=self._lateness.unlike(),
+            strangest=self._lateness.strangest(),
             colour=round(float(np.sqrt(self._colour / max(self._frames, 1))), 4),
             brightness=round(float(np.sqrt(self._brightness / max(self._frames, 1))), 4),
+            light=(round(float(light[0]), 4), round(float(light[1]), 4)),
             detail=round(_ratio(self._fine), 4),
             flicker=(flickers[0], flickers[1]),
             combing=(round(float(combs[0]), 5), round(float(combs[1]), 5)),

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -28,15 +29,15 @@ Watch = Callable[[str, float, float], object]
 
 
 class Measured(Frozen):
-    """What two files come to, however judged. late: as of `Evidence`; scores: of every frame, by model."""
+    """What two files come to, however judged. late: as of `Evidence`; scores: of frames by model and number."""
 
-    schema_version: int = 1
+    schema_version: Literal[2] = 2
     source: Structure
     processed: Structure
     late: tuple[float | None, ...]
     shots: tuple[Shot, ...]
     changes: tuple[Change, ...]
-    scores: Mapping[str, tuple[float, ...]]
+    scores: Mapping[str, Mapping[int, float]]
 
 
 def measure_pair(
@@ -69,8 +70,8 @@ def measure_pair(
     tracks = range(min(len(pair.source.audio), len(pair.processed.audio)))
     late = tuple(lateness(source, processed, track, starts) for track in tracks)
     watch("VMAF", 0, 0)
-    scores = vmaf(source, processed, pair.source.video, runner, scored)
-    known = Measured(**pair._asdict(), late=late, scores={name: tuple(each) for name, each in scores.items()})
+    scores = vmaf(source, processed, pair.source.video, runner, pair.shots if scored is None else scored)
+    known = Measured(**pair._asdict(), late=late, scores=scores)
     if kept is not None:
         with suppress(OSError):  # what cannot be kept is measured again
             write_text(kept, known.model_dump_json() + "\n")

@@ -24,6 +24,7 @@ class Lateness:
         self._processed: deque[NDArray[np.float32]] = deque(maxlen=_REACH + 1)
         self._sums = dict.fromkeys(OFFSETS, 0.0)
         self._pairs = dict.fromkeys(OFFSETS, 0)
+        self._strangest = 0.0
 
     def add(self, source: NDArray[np.uint8], processed: NDArray[np.uint8]) -> None:
         """Take the next frame of both, small grey pictures of one size."""
@@ -33,8 +34,11 @@ class Lateness:
             if len(self._source) > abs(offset):
                 early = self._source[-1 - max(offset, 0)]
                 late = self._processed[-1 - max(-offset, 0)]
-                self._sums[offset] += float(np.mean(np.square(early - late)) / 2)
+                apart = float(np.mean(np.square(early - late)) / 2)
+                self._sums[offset] += apart
                 self._pairs[offset] += 1
+                if offset == 0:
+                    self._strangest = max(self._strangest, apart)
 
     def unlike(self) -> dict[int, float]:
         """Half the mean squared difference of pictures of mean 0 and deviation 1: 0 alike .. 2 inverse.
@@ -42,6 +46,10 @@ class Lateness:
         By frames of lateness; an offset for which the shot is too short is not there.
         """
         return {o: round(self._sums[o] / pairs, 7) for o, pairs in self._pairs.items() if pairs}
+
+    def strangest(self) -> float:
+        """How unlike its source the one frame is that is most unlike it, 0 .. 2."""
+        return round(self._strangest, 7)
 
 
 def offset_of(unlike: Mapping[int, float]) -> int:

@@ -16,6 +16,8 @@ AV_OFFSET_S = 0.02
 SOUND_END_S = 0.2
 """A coder of sound fills its last block, up to 128 ms of it at 8 kHz."""
 JITTER_FRAMES, JITTER_S = 0.25, 0.02
+STRANGE = 0.4
+"""Unlikeness of a frame (see `Change`) from which on it is another picture; of what tools do to one it is below 0.2."""
 _SAR = 1e-3
 _HDR = 0.01
 _TICK = 1e-6
@@ -50,6 +52,13 @@ def of_shot(evidence: ShotEvidence) -> tuple[Check, ...]:
             limit="0",
             passed=late == 0,
             why="frames that are late would be compared with others, and run away from the sound",
+        ),
+        _check(
+            name="worst frame",
+            value=round(evidence.change.strangest, 3),
+            limit=f"at most {STRANGE}",
+            passed=evidence.change.strangest <= STRANGE,
+            why="no frame may be another picture; 0 is alike but for its tone, 1 has nothing in common",
         ),
     )
 

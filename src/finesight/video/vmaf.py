@@ -1,4 +1,4 @@
-"""VMAF of each frame, by models that do not reward enhancement, through ffmpeg's libvmaf.
+"""VMAF of frames, by models that do not reward enhancement, through ffmpeg's libvmaf.
 
 The plain model v0.6.1 is not used: it gives 100 to a picture that was sharpened or given more contrast.
 
@@ -14,12 +14,17 @@ from collections.abc import Mapping, Sequence
 from math import ceil, floor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from finesight.errors import InputError
 from finesight.schema.verdict import Pooled
 from finesight.schema.video import Shot, Video
 from finesight.video.ffmpeg import Runner
 
+PACE = 5
+"""Of a long shot each fifth frame is scored, which takes a third of the time."""
+LONG = 10 * PACE
+"""Frames from which on a shot is long: ten of them are scored at least."""
 _LOW = 0.05
 _UHD_LINES = 1440
 _SHORT_PX, _LONG_PX = 240, 320
@@ -27,7 +32,9 @@ _SHORT_PX, _LONG_PX = 240, 320
 _LOG = "vmaf.json"
 _NEEDED = "to judge takes an ffmpeg with libvmaf and its v1 models, as imageio-ffmpeg has it"
 
-Scores = Mapping[str, Sequence[float]]
+Scores = Mapping[int, float]
+"""0..100 by number of the frame."""
+Spans = Sequence[tuple[int, int]]
 
 
 def models(lines: int) -> dict[str, str]:
@@ -55,44 +62,38 @@ def require_vmaf(runner: Runner) -> None:
 
 
 def vmaf(
-    source: Path, processed: Path, video: Video, runner: Runner, shots: Sequence[Shot] | None = None
-) -> dict[str, list[float]]:
-    """Scores 0..100 of all frames that both files have, by model, frame by frame as they are counted.
+    source: Path, processed: Path, video: Video, runner: Runner, shots: Sequence[Shot]
+) -> dict[str, dict[int, float]]:
+    """Scores of frames that both files have, by model: of those of some shots, each of a short one and each
+    fifth of a long one.
 
     Times do not count, and a processed picture of another size is brought to that of the source. Pictures too small
     for the models are enlarged, both alike.
 
     Args:
-        video: the source.
-        shots: of which frames are scored, in order; those of others have 0. None scores all.
+        video: the source. shots: of which frames are scored, in order.
 
     Raises:
         InputError: ffmpeg could not do it; with its words.
     """
-    spans = None if shots is None else _spans(shots)
-    if spans == []:
-        return {name: [] for name in models(video.height)}
-    with TemporaryDirectory() as folder:
-        log = Path(folder) / _LOG
-        ran = runner.run(_arguments(source, processed, video, log, spans))
-        try:
-            frames = json.loads(log.read_bytes())["frames"]
-        except (OSError, ValueError, KeyError) as error:
-            words = ran.said.splitlines()[:1] or [str(error)]
-            raise InputError(
-                f"{processed}: cannot be compared with {source} by VMAF ({words[0]}); {_NEEDED}"
-            ) from error
-    scores = {name: [float(frame["metrics"][name]) for frame in frames] for name in models(video.height)}
-    return scores if spans is None else {name: _placed(each, spans) for name, each in scores.items()}
+    scores: dict[str, dict[int, float]] = {name: {} for name in models(video.height)}
+    for pace in (1, PACE):
+        spans = _spans([shot for shot in shots if pace == (PACE if shot.frames >= LONG else 1)])
+        numbers = [number for begin, end in spans for number in range(begin, end)]
+        for frame in _logged(source, processed, video, runner, spans, pace) if spans else ():
+            for name, known in scores.items():
+                known[numbers[frame["frameNum"]]] = float(frame["metrics"][name])
+    return scores
 
 
-def pooled(scores: Sequence[float], shot: Shot) -> Pooled:
+def pooled(scores: Scores, shot: Shot) -> Pooled:
     """The scores of the frames of a shot in three numbers; all 0 where it has none.
 
     The harmonic mean is that of libvmaf, of scores + 1. The 5th percentile is a score that occurs, and not above the
     mean.
     """
-    own = sorted(scores[shot.first_frame : shot.first_frame + shot.frames])
+    numbers = range(shot.first_frame, shot.first_frame + shot.frames)
+    own = sorted(scores[number] for number in numbers if number in scores)
     if not own:
         return Pooled(harmonic=0, low=0, least=0)
     harmonic = len(own) / sum(1 / (score + 1) for score in own) - 1
@@ -112,30 +113,35 @@ def _spans(shots: Sequence[Shot]) -> list[tuple[int, int]]:
     return spans
 
 
-def _placed(scores: Sequence[float], spans: Sequence[tuple[int, int]]) -> list[float]:
-    """Scores of the frames of some stretches at the numbers of those frames."""
-    numbers = [number for begin, end in spans for number in range(begin, end)]
-    placed = [0.0] * spans[-1][1]
-    for number, score in zip(numbers, scores, strict=False):  # fewer where a file ends early
-        placed[number] = score
-    return placed
+def _logged(
+    source: Path, processed: Path, video: Video, runner: Runner, spans: Spans, pace: int
+) -> list[dict[str, Any]]:
+    """What libvmaf says of each frame that it scores, counted within the spans."""
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / _LOG
+        ran = runner.run(_arguments(source, processed, video, log, spans, pace))
+        try:
+            frames: list[dict[str, Any]] = json.loads(log.read_bytes())["frames"]
+        except (OSError, ValueError, KeyError) as error:
+            words = ran.said.splitlines()[:1] or [str(error)]
+            raise InputError(
+                f"{processed}: cannot be compared with {source} by VMAF ({words[0]}); {_NEEDED}"
+            ) from error
+    return frames
 
 
 def _arguments(
-    source: Path, processed: Path, video: Video, log: Path, spans: Sequence[tuple[int, int]] | None
+    source: Path, processed: Path, video: Video, log: Path, spans: Spans, pace: int
 ) -> list[str]:
     depth = "yuv420p10le" if video.bit_depth > 8 else "yuv420p"
-    by_number = "settb=1/25,setpts=N"
-    if spans is not None:
-        chosen = "+".join(rf"between(n\,{begin}\,{end - 1})" for begin, end in spans)
-        by_number = f"select={chosen},{by_number}"
+    chosen = "+".join(rf"between(n\,{begin}\,{end - 1})" for begin, end in spans)
     asked = "|".join(rf"version={model}\\:name={name}" for name, model in models(video.height).items())
     place = str(log).replace("\\", "/").replace(":", r"\\:")
     size = "{}:{}".format(*_size(video))
-    same = f"{by_number},scale={size}:flags=bicubic,format={depth}"
+    same = f"select={chosen},settb=1/25,setpts=N,scale={size}:flags=bicubic,format={depth}"
     graph = (
-        f"[0:V:0]{same}[p];[1:V:0]{same}[s];"
-        f"[p][s]libvmaf=shortest=1:model={asked}:log_fmt=json:log_path={place}:n_threads={os.cpu_count() or 1}"
+        f"[0:V:0]{same}[p];[1:V:0]{same}[s];[p][s]libvmaf=shortest=1:model={asked}:n_subsample={pace}:"
+        f"log_fmt=json:log_path={place}:n_threads={os.cpu_count() or 1}"
     )
     inputs = [word for path in (processed, source) for word in ("-noautorotate", "-i", _file(path))]
     return [*inputs, "-lavfi", graph, "-f", "null", "-"]
