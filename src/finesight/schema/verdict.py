@@ -54,9 +54,11 @@ class Change(Frozen):
     """How the frames of a shot differ from the source's.
 
     jitter: the most by which a frame is shown early or late. unlike: by frames of lateness, how unlike the pictures
-    are then, 0 alike .. 2 inverse. strangest: the same of the one frame that is most unlike its own. colour, brightness: root of the mean squared difference of chroma, and of luma,
-    over parts of the picture. light: median luma of the source and the processed one, 0 black .. 1 white. detail: strength of fine structure over the source's, where the source has most.
-    flicker, combing: as signals (docs/video.md), of the source and the processed one.
+    are then, 0 alike .. 2 inverse. strangest: the same of the one frame that is most unlike its own. colour,
+    brightness: root of the mean squared difference of chroma, and of luma, over parts of the picture. light: median
+    luma of the source and the processed one, 0 black .. 1 white. detail: strength of fine structure over the
+    source's, where the source has most. flicker, combing: as signals (docs/video.md), of the source and the
+    processed one.
     """
 
     frames: int = Field(ge=0)

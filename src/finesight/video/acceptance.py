@@ -31,7 +31,7 @@ from finesight.video.weakening import can_weaken
 FALLS_BY = 0.2
 """Part by which flicker or combs must fall, where nothing else was to be improved."""
 MIDDLE = 0.42
-"""Median luma of a picture that is neither dark nor bright: 18 % grey is .46, and photographs have .39 (our choice)."""
+"""Median luma of a picture that is neither dark nor bright: 18 % grey is .46, photographs have .39; ours."""
 _ROUNDING = 1e-6
 
 _fidelity = partial(Check, gate=Gate.FIDELITY)

@@ -17,7 +17,7 @@ SOUND_END_S = 0.2
 """A coder of sound fills its last block, up to 128 ms of it at 8 kHz."""
 JITTER_FRAMES, JITTER_S = 0.25, 0.02
 STRANGE = 0.4
-"""Unlikeness of a frame (see `Change`) from which on it is another picture; of what tools do to one it is below 0.2."""
+"""Unlikeness of a frame (see `Change`) from which on it is another picture; what tools do stays below 0.2."""
 _SAR = 1e-3
 _HDR = 0.01
 _TICK = 1e-6

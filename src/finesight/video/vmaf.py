@@ -130,9 +130,7 @@ def _logged(
     return frames
 
 
-def _arguments(
-    source: Path, processed: Path, video: Video, log: Path, spans: Spans, pace: int
-) -> list[str]:
+def _arguments(source: Path, processed: Path, video: Video, log: Path, spans: Spans, pace: int) -> list[str]:
     depth = "yuv420p10le" if video.bit_depth > 8 else "yuv420p"
     chosen = "+".join(rf"between(n\,{begin}\,{end - 1})" for begin, end in spans)
     asked = "|".join(rf"version={model}\\:name={name}" for name, model in models(video.height).items())
