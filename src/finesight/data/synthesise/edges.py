@@ -59,6 +59,13 @@ def ring(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float
     return ringing
 
 
+def ideal_low_pass(rgb: Rgb, period: float) -> Rgb:
+    """The picture without what is finer than ripples of `period` pixels, cut off by a truncated sinc."""
+    taps, _smooth = _low_passes(period)
+    limited: Rgb = cv2.convertScaleAbs(_separable(rgb.astype(np.float32), taps).clip(0, 255))
+    return limited
+
+
 def _separable(picture: NDArray[np.float32], taps: NDArray[np.float32]) -> NDArray[np.float32]:
     filtered: NDArray[np.float32] = cv2.sepFilter2D(picture, -1, taps, taps, borderType=cv2.BORDER_REFLECT)
     return filtered

@@ -30,12 +30,12 @@ _GAMMA = 2.2
 
 def overexpose(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float) -> Rgb:
     """Light multiplied until the highlights clip to white."""
-    return _expose(rgb, rng.uniform(*OVER_STOPS[severity]))
+    return expose(rgb, rng.uniform(*OVER_STOPS[severity]))
 
 
 def underexpose(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float) -> Rgb:
     """Light divided until the shadows sink into black."""
-    return _expose(rgb, -rng.uniform(*UNDER_STOPS[severity]))
+    return expose(rgb, -rng.uniform(*UNDER_STOPS[severity]))
 
 
 def solid_color(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float) -> Rgb:
@@ -47,7 +47,7 @@ def solid_color(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal
     return np.full_like(rgb, np.round(color).clip(0, 255).astype(np.uint8))
 
 
-def _expose(rgb: Rgb, stops: float) -> Rgb:
+def expose(rgb: Rgb, stops: float) -> Rgb:
     """Code values after multiplying the light by 2**stops, clipped at white."""
     light = (np.arange(256) / 255) ** _GAMMA * 2.0**stops
     curve = np.round(light.clip(0, 1) ** (1 / _GAMMA) * 255).astype(np.uint8)

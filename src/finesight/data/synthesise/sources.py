@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from finesight.data.images import SUFFIXES, load_picture
+from finesight.data.synthesise.exposure import expose
 from finesight.data.synthesise.region import Rgb
 from finesight.errors import InputError
 
@@ -82,8 +83,12 @@ def draw_size(size: int, rng: np.random.Generator) -> int:
 
 
 def imperfect(rgb: Rgb, rng: np.random.Generator) -> Rgb:
-    """A clean picture as the web has them: softened, grained or compressed a little, less than anybody minds."""
-    softened, grained, compressed = rng.random(3) < (0.25, 0.25, 0.5)
+    """A clean picture as the web has them: a little darker or lighter, softened, grained or compressed than it
+    could be, less than anybody minds.
+    """
+    toned, softened, grained, compressed = rng.random(4) < (0.4, 0.25, 0.25, 0.5)
+    if toned:
+        rgb = expose(rgb, float(rng.uniform(-0.6, 0.35)))
     if softened:
         rgb = cv2.GaussianBlur(rgb, (0, 0), float(rng.uniform(0.3, 0.7)))
     if grained:

@@ -2,7 +2,8 @@
 
 A model that has met one way only learns the way and not the complaint: JPEG blocks and no others, one kind of
 sharpening. These are cruder and more varied; each keeps the severities of its plain sibling in steps that the
-eye would put in the same class. None is fitted to anything published.
+eye would put in the same class. Unlike those of the plain ways, the ranges of neighbouring severities meet: what
+lies between two classes is to be learnt as lying between them. None is fitted to anything published.
 """
 
 from __future__ import annotations
@@ -29,24 +30,28 @@ def spans(minor: Span, moderate: Span, severe: Span) -> dict[Severity, Span]:
     return {Severity.MINOR: minor, Severity.MODERATE: moderate, Severity.SEVERE: severe}
 
 
-GAUSSIAN_BLUR = spans((1.7, 2.6), (3.3, 5.0), (7.0, 12.0))
+GAUSSIAN_BLUR = spans((1.5, 2.9), (2.9, 5.9), (5.9, 13.0))
 """Standard deviation, thousandths of the diagonal."""
-SHAKE = spans((10.0, 15.0), (21.0, 33.0), (48.0, 76.0))
+SHAKE = spans((9.0, 17.7), (17.7, 40.0), (40.0, 80.0))
 """Length of a bent path, thousandths of the diagonal."""
-ENLARGED = spans((4.0, 5.4), (6.5, 8.6), (10.5, 15.0))
+ENLARGED = spans((3.7, 5.9), (5.9, 9.5), (9.5, 16.0))
 """Distance of the samples before enlarging, thousandths of the diagonal."""
-WEBP_QUALITY = spans((9, 16), (4, 6), (0, 1))
+WEBP_QUALITY = spans((7.5, 18), (2, 7.5), (0, 2))
 """libwebp's, of 0..100."""
-JPEG_QUALITY = spans((16, 26), (9, 13), (3, 6))
+JPEG_QUALITY = spans((14.5, 30), (7.5, 14.5), (2, 7.5))
 """libjpeg's, of 1..100."""
-GRAIN = spans((9.0, 13.0), (20.0, 28.0), (42.0, 60.0))
+GRAIN = spans((8.0, 16.0), (16.0, 34.0), (34.0, 65.0))
 """Standard deviation of grain in code values before it is smeared."""
-CODE_SHIFT = spans((28.0, 45.0), (60.0, 85.0), (105.0, 150.0))
+CODE_SHIFT = spans((24.0, 52.0), (52.0, 95.0), (95.0, 155.0))
 """Brightness added or taken away in code values."""
-CODE_GAIN = spans((1.35, 1.55), (1.9, 2.3), (3.0, 4.5))
+CODE_GAIN = spans((1.3, 1.7), (1.7, 2.65), (2.65, 5.0))
 """Contrast-preserving gain of the code values."""
-SHARPENING = spans((2.0, 3.0), (4.5, 6.5), (9.0, 14.0))
+SHARPENING = spans((1.8, 3.7), (3.7, 7.7), (7.7, 15.0))
 """Gain of an unsharp mask."""
+JAGGED = spans((3.8, 6.4), (6.4, 11.0), (11.0, 18.0))
+"""Distance of the point samples before smooth enlarging, thousandths of the diagonal."""
+BAND_PERIOD = spans((5.0, 8.0), (8.0, 13.0), (13.0, 24.0))
+"""Distance of two ripples that an ideal low-pass leaves, thousandths of the diagonal."""
 UNSHARP_RADIUS: Span = (1.8, 4.0)
 """Standard deviation of the mask, thousandths of the diagonal."""
 
@@ -141,10 +146,16 @@ def sharpen(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: fl
     return _added(rgb, detail * np.float32(_draw(SHARPENING, severity, rng) * 0.5))
 
 
+def band_limit(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float) -> Rgb:
+    """Cut off above a frequency, as crude resizers and wavelet coders do it: what is left ripples beside edges."""
+    period = max(3.0, round(_draw(BAND_PERIOD, severity, rng) * diagonal / 1000, 1))
+    return edges.ideal_low_pass(rgb, period)
+
+
 def jagged_rows(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float) -> Rgb:
     """Point-sampled, then enlarged smoothly: stairs with soft treads."""
     height, width = rgb.shape[:2]
-    step = max(1.5, 1.15 * _draw(edges.ALIASING_STEP, severity, rng) * diagonal / 1000)
+    step = max(1.5, _draw(JAGGED, severity, rng) * diagonal / 1000)
     size = max(1, round(width / step)), max(1, round(height / step))
     coarse = cv2.resize(rgb, size, interpolation=cv2.INTER_NEAREST)
     doubled = cv2.resize(coarse, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_NEAREST)
@@ -153,11 +164,13 @@ def jagged_rows(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal
 
 
 def brighten(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float) -> Rgb:
-    """Code values raised or multiplied until they clip, as editors do it."""
-    values = np.arange(256, dtype=np.float64)
-    if rng.random() < 0.5:
+    """Code values raised, multiplied until they clip, or bent by a gamma, as editors do it."""
+    values, way = np.arange(256, dtype=np.float64), int(rng.integers(3))
+    if way == 0:
         return _through(rgb, values + _draw(CODE_SHIFT, severity, rng))
-    return _through(rgb, values * _draw(CODE_GAIN, severity, rng))
+    if way == 1:
+        return _through(rgb, values * _draw(CODE_GAIN, severity, rng))
+    return _through(rgb, 255 * (values / 255) ** (1 / _draw(CODE_GAIN, severity, rng)))
 
 
 def darken(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float) -> Rgb:
@@ -183,7 +196,7 @@ WAYS: dict[T, tuple[Way, ...]] = {
     T.OVEREXPOSURE: (exposure.overexpose, brighten),
     T.UNDEREXPOSURE: (exposure.underexpose, darken, noisy_dark),
     T.EDGE_ALIASING_EFFECT: (edges.alias, jagged_rows),
-    T.EDGE_RINGING_EFFECT: (edges.ring, sharpen),
+    T.EDGE_RINGING_EFFECT: (edges.ring, sharpen, band_limit),
     T.NOISE: (noise.add_noise, smeared_grain, compressed_grain, speckle),
     T.BLOCKING_ARTIFACTS: (jpeg, jpeg_at_another_size, webp),
 }

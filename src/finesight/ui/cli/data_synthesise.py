@@ -48,6 +48,9 @@ def synthesise_(
         Variety,
         typer.Option(help="Each type made in its one plain way, or in many, of pictures of many sizes."),
     ] = Variety.PLAIN,
+    clean_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of images left without distortion.")
+    ] = 0.08,
     max_boxes: Annotated[int, typer.Option(min=1, max=11, help="Most distortions of one image.")] = 11,
     recursive: Annotated[bool, typer.Option(help="Take photographs from subfolders too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
@@ -66,6 +69,7 @@ def synthesise_(
         workers=workers,
         balance=balance.value,
         variety=variety.value,
+        clean_share=clean_share,
         max_boxes=max_boxes,
     )
     photographs = find_photographs(photos, recursive)
