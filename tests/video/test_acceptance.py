@@ -279,6 +279,14 @@ def test_a_shot_that_is_dark_or_bright_to_the_model_alone_is_not_changed(type_, 
     assert failed(judged(shot(call(lowers=(type_,)), findings=looked, light=light))[1].checks) == []
 
 
+def test_types_that_are_less_severe_are_told_and_others_not():
+    before = (found(T.NOISE, SEVERE, key=True), found(T.LOW_CLARITY, MINOR), found(T.UNDEREXPOSURE, MODERATE))
+    after = (found(T.NOISE, SEVERE, key=True), found(T.UNDEREXPOSURE, MINOR), found(T.OVEREXPOSURE, MINOR))
+    _, one = judged(shot(call(), findings=Improvement(before=before, after=after)))
+    assert one.relieved == (T.LOW_CLARITY, T.UNDEREXPOSURE)
+    assert judged(shot(call(), findings=Improvement(before=None, after=after)))[1].relieved == ()
+
+
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_what_nobody_could_diagnose_shows_no_benefit(side):
     known = {"before": (found(T.NOISE, SEVERE, key=True),), "after": ()} | {side: None}

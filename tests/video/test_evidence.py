@@ -300,9 +300,7 @@ def test_of_a_long_shot_each_fifth_frame_is_scored_as_it_would_be_with_all_of_th
     )
     video = probe(clip)
     some = vmaf(clip, other, video, RUNNER, [long, short])
-    halves = [
-        long.model_copy(update={"first_frame": first, "frames": LONG // 2}) for first in (0, LONG // 2)
-    ]
+    halves = [long.model_copy(update={"first_frame": first, "frames": LONG // 2}) for first in (0, LONG // 2)]
     every = vmaf(clip, other, video, RUNNER, halves)
     for model, scores in some.items():
         assert sorted(scores) == [*range(0, LONG, PACE), *range(LONG, LONG + 8)]

@@ -8,17 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finesight.schema.plan import Decision, Plan, Rung, ShotPlan, Step, ToolCall
+from finesight.schema.taxonomy import DistortionType as T
 from finesight.schema.taxonomy import Severity
 from finesight.schema.verdict import Check, Gate, Outcome, ShotVerdict, Verdict
 from finesight.schema.video import Shot
 from finesight.video.rounds import Standing, after, begin, conclude
 from finesight.video.weakening import MOST_ATTEMPTS, can_weaken
 
-MOST_ROUNDS = 2 * (MOST_ATTEMPTS + 2)
-"""Weakened at most twice, put back and looked at, and all of that once more where the whole is withdrawn."""
+LOWERS = (T.NOISE, T.LOW_CLARITY, T.UNDEREXPOSURE)
+"""What the own calls of a shot are against, in turn."""
+MOST_ROUNDS = 2 * (MOST_ATTEMPTS + len(LOWERS) - 1 + 2)
+"""Weakened at most twice, a call less each time, put back and looked at, and all of that once more where the whole
+is withdrawn."""
 
 
-def call(name: str, rungs: int) -> ToolCall:
+def call(name: str, rungs: int, lowers: tuple[T, ...] = ()) -> ToolCall:
     weaker = tuple(Rung(strength=Severity.MINOR, parameters={"by": n}) for n in reversed(range(rungs)))
     return ToolCall(
         tool=name,
@@ -28,13 +32,16 @@ def call(name: str, rungs: int) -> ToolCall:
         rule=name,
         why="",
         weaker=weaker,
+        lowers=lowers,
     )
 
 
-def plan_of(rungs: Sequence[int | None], whole: bool = False) -> Plan:
-    """A shot each; so many weaker rungs has its own call, None: none is called for it."""
+def plan_of(rungs: Sequence[int | None], whole: bool = False, own: int = 1) -> Plan:
+    """A shot each; so many weaker rungs have its `own` calls, None: none is called for it."""
     base = (call("whole", 0),) if whole else ()
-    calls = [base if n is None else (*base, call("own", n)) for n in rungs]
+    calls = [
+        base if n is None else (*base, *(call("own", n, (kind,)) for kind in LOWERS[:own])) for n in rungs
+    ]
     shots = tuple(ShotPlan(shot=i, start=i, end=i + 1, calls=one) for i, one in enumerate(calls))
     return Plan(video="v", rules="", ffmpeg="", whole=Decision(calls=base), shots=shots)
 
@@ -43,7 +50,9 @@ def check(gate: Gate, passed: bool) -> Check:
     return Check(gate=gate, name=gate, value=0, limit="", passed=passed, why="")
 
 
-def judged(standing: Standing, fails: Mapping[int, Gate | None], whole: bool = True) -> Verdict:
+def judged(
+    standing: Standing, fails: Mapping[int, Gate | None], whole: bool = True, relieved: Sequence[T] = ()
+) -> Verdict:
     """A verdict as `judge` gives it where a shot fails the gate that is said."""
     shots = []
     for one in standing.plan.shots:
@@ -63,6 +72,7 @@ def judged(standing: Standing, fails: Mapping[int, Gate | None], whole: bool = T
                 outcome=outcome if whole else Outcome.ROLLED_BACK,
                 untouched=not one.calls,
                 checks=tuple(check(g, g is not gate) for g in Gate),
+                relieved=tuple(relieved),
             )
         )
     checks = (check(Gate.STRUCTURE, whole),)
@@ -85,14 +95,15 @@ def gammas(standing: Standing) -> list[list[str]]:
 @given(st.data())
 def test_whatever_is_judged_it_ends_and_only_what_was_accepted_stands(data):
     rungs = data.draw(st.lists(st.one_of(st.none(), st.integers(0, 4)), min_size=1, max_size=4))
-    plan = plan_of(rungs, data.draw(st.booleans()))
+    plan = plan_of(rungs, data.draw(st.booleans()), data.draw(st.integers(1, len(LOWERS))))
     standing = begin(plan)
     gates = st.sampled_from([None, None, *Gate])
     for _ in range(MOST_ROUNDS):
         if standing.ended:
             break
         fails = {shot.shot: data.draw(gates) for shot in plan.shots}
-        standing = after(standing, judged(standing, fails, data.draw(st.integers(0, 19)) > 0))
+        helped = data.draw(st.lists(st.sampled_from(LOWERS), unique=True))
+        standing = after(standing, judged(standing, fails, data.draw(st.integers(0, 19)) > 0, helped))
     assert standing.ended
     end = conclude(standing, plan)
     assert [shot.shot for shot in end.shots] == [shot.shot for shot in plan.shots]
@@ -118,6 +129,27 @@ def test_a_shot_is_weakened_twice_and_then_put_back_and_looked_at():
     standing = after(standing, judged(standing, {}))
     end = conclude(standing, plan_of([4, 0]))
     assert (end.outcome, end.useful, end.shots[0].attempts) == ("partly", True, 3)
+
+
+def test_a_shot_that_is_no_better_is_tried_with_the_calls_that_helped_alone():
+    plan = plan_of([2, None], own=3)
+    no_better = {0: Gate.IMPROVEMENT}
+    standing = after(
+        begin(plan), judged(begin(plan), no_better, relieved=[T.UNDEREXPOSURE, T.BLOCKING_ARTIFACTS])
+    )
+    (left,) = standing.plan.shots[0].calls
+    assert (left.lowers, standing.open, standing.check) == ((T.UNDEREXPOSURE,), {0}, frozenset())
+    end = conclude(after(standing, judged(standing, {})), plan)
+    assert (end.outcome, end.shots[0].calls, end.shots[0].attempts) == ("accepted", (left,), 2)
+    still = after(standing, judged(standing, no_better, relieved=[T.UNDEREXPOSURE]))
+    assert (gammas(still)[0], conclude(still, plan).outcome) == ([], "rejected")
+
+
+def test_where_no_call_helped_or_each_did_there_is_nothing_to_try():
+    for relieved in ([], [T.BLOCKING_ARTIFACTS], list(LOWERS)):
+        plan = plan_of([2], own=3)
+        standing = after(begin(plan), judged(begin(plan), {0: Gate.IMPROVEMENT}, relieved=relieved))
+        assert (standing.open, gammas(standing)) == (frozenset(), [[]])
 
 
 def test_another_film_is_not_tried_again():

@@ -17,6 +17,7 @@ from transformers import DynamicCache
 from finesight.errors import ModelError
 from finesight.model.chat import encode
 from finesight.model.coordinates import Coordinates, from_model, to_model
+from finesight.model.corners import Corners
 from finesight.model.decode import Choose, Rules, Written, decode
 from finesight.model.draw import draw, likeliest, uniforms
 from finesight.model.family import ImageFeatures
@@ -62,6 +63,7 @@ class TreeGenerator:
         self.prefix_tokens = 0
         self.question_tokens = 0
         self._levels = level_ids(model)
+        self._vocabulary: dict[str, int] = model.tokenizer.get_vocab()
 
     @property
     def name(self) -> str:
@@ -122,9 +124,6 @@ class TreeGenerator:
         self, pictures: Sequence[ImageFeatures], asked: Sequence[Asked], sampling: Sampling
     ) -> Iterator[Written]:
         """The answers to every question in turn."""
-        rules = Rules(
-            tuple(self.model.vision_ids), self.model.chat.end_id, sampling.max_new_tokens, self._levels
-        )
         prefixes = [self.model.prefix(picture) for picture in pictures]
         family = self.model.family
         if isinstance(family, RowsFamily):
@@ -132,7 +131,7 @@ class TreeGenerator:
                 logits, cache = self._read_row(family, prefixes, pictures, question)
                 for n in range(sampling.samples):
                     choose = self._choose([(question.seed, n)], sampling)
-                    yield from decode(RowLine(family, cache, logits), 1, choose, rules)
+                    yield from decode(RowLine(family, cache, logits), 1, choose, self._rules(sampling))
             return
         if not asked:
             return
@@ -144,7 +143,13 @@ class TreeGenerator:
             some = rows[start : start + self.rows]
             choose = self._choose([(asked[number].seed, n) for number, n in some], sampling)
             line = StemLine(family, stem, [number for number, _ in some])
-            yield from decode(line, len(some), choose, rules)
+            yield from decode(line, len(some), choose, self._rules(sampling))
+
+    def _rules(self, sampling: Sampling) -> Rules:
+        """How some answers are written that are begun together."""
+        corners = None if sampling.temperature else Corners.of(self._vocabulary)
+        ends = self.model.chat.end_id
+        return Rules(tuple(self.model.vision_ids), ends, sampling.max_new_tokens, self._levels, corners)
 
     def _read_row(
         self,

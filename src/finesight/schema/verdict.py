@@ -145,13 +145,18 @@ class Outcome(StrEnum):
 
 
 class ShotVerdict(Frozen):
-    """A shot judged. untouched: nothing was called for it, so that no improvement is asked of it."""
+    """A shot judged.
+
+    untouched: nothing was called for it, so that no improvement is asked of it. relieved: types that are less severe
+    than they were.
+    """
 
     shot: Shot
     outcome: Outcome
     untouched: bool
     checks: tuple[Check, ...]
     regressions: tuple[Regression, ...] = ()
+    relieved: tuple[DistortionType, ...] = ()
 
 
 class Verdict(Frozen):

@@ -68,6 +68,14 @@ def regressions(asked: Improvement | None) -> tuple[Regression, ...]:
     )
 
 
+def relieved(asked: Improvement | None) -> tuple[DistortionType, ...]:
+    """Types that are less severe than before, in the order of the taxonomy; none where one side is not known."""
+    if asked is None or asked.before is None or asked.after is None:
+        return ()
+    before, after = _severities(asked.before), _severities(asked.after)
+    return tuple(type_ for type_ in DistortionType if _rank(after.get(type_)) < _rank(before.get(type_)))
+
+
 def _judge_shot(
     shot: ShotEvidence, evidence: Evidence, limits: LimitSet, attempt: int, whole: bool
 ) -> ShotVerdict:
@@ -87,6 +95,7 @@ def _judge_shot(
         untouched=not shot.calls,
         checks=checks,
         regressions=regressions(shot.improvement),
+        relieved=relieved(shot.improvement),
     )
 
 

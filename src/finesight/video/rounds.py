@@ -1,18 +1,19 @@
 """What follows from a round of judging: what is made next, and when there is nothing left to do. Pure.
 
-A shot that goes too far is tried one rung weaker; one that fails, or is no better, is put back to what is called for
-the whole video and looked at once more as it stands. Where even that fails, nothing is called for the whole video.
+A shot that goes too far is tried one rung weaker, and one that is no better with those of its calls that helped. One
+that fails, or is still no better, is put back to what is called for the whole video and looked at once more as it
+stands. Where even that fails, nothing is called for the whole video.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from finesight.schema.acceptance import ShotAcceptance
 from finesight.schema.plan import Decision, Plan, ShotPlan, ToolCall
 from finesight.schema.verdict import Check, Gate, Outcome, ShotVerdict, Verdict
-from finesight.video.weakening import weakened
+from finesight.video.weakening import narrowed, weakened
 
 
 class Standing(NamedTuple):
@@ -89,12 +90,12 @@ def conclude(standing: Standing, planned: Plan) -> Conclusion:
 
 
 def _decide(now: Standing, shot: ShotVerdict, attempt: int) -> Standing:
-    """A shot that was open: decided, or tried again more weakly."""
+    """A shot that was open: decided, or tried again with less."""
     index, plan = shot.shot.index, now.plan
     mine = _of(plan, index)
     if mine.calls:
         now = now._replace(attempts={**now.attempts, index: now.attempts.get(index, 0) + 1})
-    if shot.outcome is Outcome.WEAKEN and (less := weakened(mine, plan.whole.calls, attempt)):
+    if less := _less(mine, shot, plan.whole.calls, attempt):
         return now._replace(plan=_with(plan, less), open=now.open | {index})
     now = now._replace(decided={**now.decided, index: shot})
     base = plan.whole.calls
@@ -103,6 +104,13 @@ def _decide(now: Standing, shot: ShotVerdict, attempt: int) -> Standing:
     back = mine.model_copy(update={"calls": base})
     put_back = {**now.put_back, index: mine.calls}
     return now._replace(plan=_with(plan, back), check=now.check | {index}, put_back=put_back)
+
+
+def _less(mine: ShotPlan, shot: ShotVerdict, whole: Sequence[ToolCall], attempt: int) -> ShotPlan | None:
+    """What is tried next of a shot; None where nothing is, as it is accepted or there is nothing left to try."""
+    if shot.outcome is Outcome.WEAKEN:
+        return weakened(mine, whole, attempt)
+    return narrowed(mine, shot.relieved, whole) if shot.outcome is Outcome.NO_BENEFIT else None
 
 
 def _fails(shot: ShotVerdict, standing: Standing) -> bool:

@@ -1,10 +1,11 @@
-"""The plan of a shot, one rung weaker. Pure."""
+"""The plan of a shot with less in it: one rung weaker, or without the calls that did not help. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from finesight.schema.plan import ShotPlan, ToolCall
+from finesight.schema.taxonomy import DistortionType
 
 MOST_ATTEMPTS = 2
 """So often a plan is weakened before its shot is left as it was."""
@@ -26,3 +27,20 @@ def weakened(plan: ShotPlan, whole: Sequence[ToolCall] = (), attempt: int = 0) -
         return None
     calls = tuple(call if call in whole else call.weakened() or call for call in plan.calls)
     return plan.model_copy(update={"calls": calls})
+
+
+def narrowed(
+    plan: ShotPlan, relieved: Sequence[DistortionType], whole: Sequence[ToolCall] = ()
+) -> ShotPlan | None:
+    """The plan with those of its calls that lower what has become less severe; None where that is all or none.
+
+    Args:
+        whole: calls of the whole video, which must stay in all shots.
+    """
+    own = [call for call in plan.calls if call not in whole]
+    helped = [call for call in own if set(call.lowers) & set(relieved)]
+    if not helped or len(helped) == len(own):
+        return None
+    return plan.model_copy(
+        update={"calls": tuple(call for call in plan.calls if call in whole or call in helped)}
+    )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finesight.errors import InputError, ModelError
+from finesight.model.corners import Corners
 from finesight.model.frame import framed
 from finesight.model.nano.votes import laid_out, votes_of
 from finesight.model.onnx.description import read_description
@@ -56,6 +57,7 @@ class OnnxGenerator:
                 for name in ("tower", "encoder", "projector", "decoder")
             )
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._vocabulary: dict[str, int] = self._tokenizer.get_vocab()
         except Exception as error:  # both libraries raise classes of their own, and plain Exception
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"{folder}: cannot be run ({reason}); export the model again") from error
@@ -132,14 +134,19 @@ class OnnxGenerator:
         logprobs: list[float] = []
         levels: tuple[float, ...] | None = None
         new = list(question)
+        corners = Corners.of(self._vocabulary)
         while True:
             places = np.broadcast_to(np.arange(following, following + len(new)), (3, len(new)))
             logits, kept = self._read(np.array(new), places, kept)
             following += len(new)
             logits[list(self.about.forbidden)] = -np.inf
+            if corners:
+                logits[list(corners.forbidden(0))] = -np.inf
             said = _log_softmax(logits)
             token = int(said.argmax())
             tokens.append(token)
+            if corners:
+                corners.enter(0, token)
             logprobs.append(float(said[token]))
             if token in self.about.levels:
                 levels = tuple(np.exp(_log_softmax(logits[list(self.about.levels)])).tolist())
