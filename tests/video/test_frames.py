@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
-from finesight.video.frames import FrameReader, luma, thumbnail, upright
+from finesight.schema.video import Colour
+from finesight.video.frames import FrameReader, luma, small_planes, thumbnail, upright
 from finesight.video.probe import probe
 
 Write = Callable[..., Path]
@@ -136,3 +138,23 @@ def test_a_thumbnail_is_small_and_of_one_shape(
     shapes = {thumbnail(f.frame, *size).shape for f in FrameReader(path, 25)}
     assert len(shapes) == 1
     assert shapes.pop()[1] <= 256
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    ["yuv420p", "yuvj422p", "yuv444p", "yuv410p", "yuva420p", "yuv420p10le", "yuv422p12be", "nv12", "gray"],
+)
+@pytest.mark.parametrize("size", [(160, 96), (50, 34)])
+def test_small_planes_are_means_as_ffmpeg_makes_them(pixels, size):
+    width, height = size
+    across, down = np.meshgrid(np.linspace(0, 255, width), np.linspace(255, 0, height))
+    rgb = np.stack([across, down, 0.5 * (across + down)], -1).astype(np.uint8)
+    frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=pixels)
+    colour = Colour(
+        primaries="bt709", transfer="bt709", matrix="smpte170m", range="pc" if "j" in pixels else "tv"
+    )
+    small = small_planes(frame, colour, width // 4, height // 4)
+    expected = frame.reformat(width // 4, height // 4, format="yuvj444p", interpolation="AREA").to_ndarray()
+    assert (small.shape, small.dtype) == ((3, height // 4, width // 4), np.uint8)
+    np.testing.assert_allclose(small.astype(int), expected.astype(int), atol=6)
+    assert np.abs(small.astype(int) - expected).mean() < 1.5

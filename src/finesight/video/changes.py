@@ -44,6 +44,11 @@ class Changes:
         self._fine = np.zeros(2)
         self._combs = np.zeros(2)
 
+    @property
+    def frames(self) -> int:
+        """Pairs taken so far."""
+        return self._frames
+
     def add(self, source: Seen, processed: Seen) -> None:
         """Take the next frame of both."""
         self._frames += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ _BT2020 = 9
 _LUMA_FIRST = ("yuv", "nv12", "nv16", "nv21", "gray", "p010", "p012", "p016", "p210", "p216")
 _HIGH_BITS = ("p010", "p012", "p210")
 """Of these formats luma is the whole first plane; of the latter its bits are the upper ones of 16."""
+_PLANAR = re.compile(r"yuvj?a?4\d\dp")
+_TABLE = 256
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 Pixels = NDArray[np.uint8]
@@ -136,16 +139,40 @@ def luma(frame: Any, colour: Colour) -> Pixels:
     if not name.startswith(_LUMA_FIRST):
         rgb = frame.to_ndarray(format="rgb24")
         return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-    plane, bits = frame.planes[0], frame.format.components[0].bits
-    kind = np.dtype(np.uint8 if bits == 8 else ">u2" if name.endswith("be") else "<u2")
-    codes = np.frombuffer(plane, kind).reshape(plane.height, -1)[:, : plane.width]
-    unit = 1 << ((16 if name.startswith(_HIGH_BITS) else bits) - 8)
+    codes, unit = _codes(frame, 0)
     black, white = (0, 256 * unit - 1) if colour.range == "pc" else (16 * unit, 235 * unit)
-    if bits == 8:
-        return np.asarray(cv2.LUT(codes, _expanded(np.arange(256), black, white)), np.uint8)
     return _expanded(codes, black, white)
 
 
+def small_planes(frame: Any, colour: Colour, width: int, height: int) -> Pixels:
+    """Y, Cb and Cr of full range, uint8 (3, height, width), each the mean of what it covers; not turned."""
+    if not _PLANAR.match(frame.format.name):
+        small = frame.reformat(width, height, format="yuvj444p", interpolation="AREA")
+        return np.asarray(small.to_ndarray(), np.uint8)
+    found = []
+    for number in range(3):
+        codes, unit = _codes(frame, number)
+        # The format's own sizes first: planes are padded, and a plane of another byte order is no array for OpenCV.
+        native = np.ascontiguousarray(codes, codes.dtype.newbyteorder("="))
+        shrunk = cv2.resize(native, (width, height), interpolation=cv2.INTER_AREA)
+        black, white = (
+            (0, 256 * unit - 1) if colour.range == "pc" else (16 * unit, (240 if number else 235) * unit)
+        )
+        found.append(_expanded(shrunk, black, white))
+    return np.stack(found)
+
+
+def _codes(frame: Any, number: int) -> tuple[NDArray[Any], int]:
+    """The code values of a plane, (height, width), and by how much they are larger than those of 8 bits."""
+    name, plane, bits = frame.format.name, frame.planes[number], frame.format.components[number].bits
+    kind = np.dtype(np.uint8 if bits == 8 else ">u2" if name.endswith("be") else "<u2")
+    codes = np.frombuffer(plane, kind).reshape(plane.height, -1)[:, : plane.width]
+    return codes, 1 << ((16 if name.startswith(_HIGH_BITS) else bits) - 8)
+
+
 def _expanded(codes: NDArray[Any], black: int, white: int) -> Pixels:
+    """Code values between black and white to 0..255; for bytes by a table."""
+    if codes.dtype == np.uint8 and codes.size > _TABLE:
+        return np.asarray(cv2.LUT(codes, _expanded(np.arange(_TABLE), black, white)), np.uint8)
     spread = (codes.astype(np.float32) - black) * np.float32(255 / (white - black))
     return np.asarray(np.rint(spread.clip(0, 255)), np.uint8)

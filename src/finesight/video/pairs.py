@@ -13,12 +13,12 @@ import numpy as np
 from finesight.schema.verdict import Change, Structure
 from finesight.schema.video import Colour, Shot, Video
 from finesight.video.changes import Changes, Plane, Seen
-from finesight.video.frames import Decoded, FrameReader, luma
+from finesight.video.frames import Decoded, FrameReader, luma, small_planes
 from finesight.video.probe import probe
 from finesight.video.tracks import tracks
 
-MEASURED_EACH = 3
-"""Fine structure is measured in each third frame; all else in every one."""
+MEASURED_EACH = 5
+"""Fine structure is measured in the first frame of a shot and each fifth after it; all else in every one."""
 _SMALLER = 8
 _LEAST_PX = 8
 
@@ -61,7 +61,8 @@ def compare(
         starts = starts or [float(decoded.frame.time or 0.0) for decoded in both]
         while at < len(ends) and one.ordinal >= ends[at]:
             at += 1
-        found[at].add(*_seen(one, other, videos[0], videos[1].colour))
+        full = found[at].frames % MEASURED_EACH == 0
+        found[at].add(*_seen(one, other, videos[0], videos[1].colour, full))
         if watch:
             watch(one.time, videos[0].duration)
     before, after = (
@@ -85,12 +86,11 @@ def _whole(of: Structure) -> Shot:
     return Shot(index=0, start=0, end=of.end, first_frame=0, frames=max(of.frames, 1))
 
 
-def _seen(one: Decoded, other: Decoded, source: Video, colour: Colour) -> Iterator[Seen]:
-    """Both frames at the size of the source."""
-    full = one.ordinal % MEASURED_EACH == 0
+def _seen(one: Decoded, other: Decoded, source: Video, colour: Colour, full: bool) -> Iterator[Seen]:
+    """Both frames at the size of the source. full: with their luma at full resolution."""
     for decoded, tags in ((one, source.colour), (other, colour)):
         plane = _sized(luma(decoded.frame, tags), source) if full else None
-        yield Seen(decoded.time, plane, _small(decoded.frame, source))
+        yield Seen(decoded.time, plane, _small(decoded.frame, tags, source))
 
 
 def _sized(plane: Plane, source: Video) -> Plane:
@@ -101,8 +101,7 @@ def _sized(plane: Plane, source: Video) -> Plane:
     )
 
 
-def _small(frame: Any, source: Video) -> Plane:
+def _small(frame: Any, colour: Colour, source: Video) -> Plane:
     """Y, Cb, Cr of full range at an eighth of the source's size, (3, height, width)."""
     width, height = (max(_LEAST_PX, size // _SMALLER) for size in (source.width, source.height))
-    small = frame.reformat(width, height, format="yuvj444p", interpolation="AREA")
-    return np.asarray(small.to_ndarray(), np.uint8)
+    return small_planes(frame, colour, width, height)
