@@ -63,7 +63,7 @@ def main() -> None:
             stages.append(staged("HDR10", arguments.seconds, *words))
         if arguments.minutes:
             length = 60 * arguments.minutes
-            long = lengthened(arguments.clip, here / "long.mp4", length, arguments.side)
+            long = repeated(film, here / "long.mp4", length)
             name = f"analysis of {arguments.minutes} min"
             stages.append(staged(name, length, "analyse", long, "--out", here / "long", "--model", script))
     show(stages, arguments)
@@ -100,6 +100,15 @@ def lengthened(clip: Path, out: Path, seconds: int, lines: int) -> Path:
     ran = load_runner().run(["-y", *words, str(out)])
     if ran.code:
         raise SystemExit(f"{clip}: {ran.said}")
+    return out
+
+
+def repeated(film: Path, out: Path, seconds: int) -> Path:
+    """A film shown again and again, as it is coded."""
+    words = ["-stream_loop", "-1", "-i", str(film), "-t", str(seconds), "-c", "copy"]
+    ran = load_runner().run(["-y", *words, str(out)])
+    if ran.code:
+        raise SystemExit(f"{film}: {ran.said}")
     return out
 
 
