@@ -25,6 +25,7 @@ from finesight.model.lines import RowLine, StemLine, lay_stem
 from finesight.model.load import LoadedModel
 from finesight.model.protocol import Completion, Request
 from finesight.model.rows import RowsFamily
+from finesight.model.stem import Stem
 from finesight.schema.picture import Picture
 from finesight.schema.rollout import Sampling
 from finesight.schema.taxonomy import Level
@@ -143,7 +144,10 @@ class TreeGenerator:
             some = rows[start : start + self.rows]
             choose = self._choose([(asked[number].seed, n) for number, n in some], sampling)
             line = StemLine(family, stem, [number for number, _ in some])
-            yield from decode(line, len(some), choose, self._rules(sampling))
+            for (number, _), written in zip(
+                some, decode(line, len(some), choose, self._rules(sampling)), strict=True
+            ):
+                yield _with_levels(written, stem, number)
 
     def _rules(self, sampling: Sampling) -> Rules:
         """How some answers are written that are begun together."""
@@ -210,6 +214,16 @@ def resting(family: nn.Module) -> Iterator[None]:
         yield
     finally:
         family.train(training)
+
+
+def _with_levels(written: Written, stem: Stem, question: int) -> Written:
+    """An answer that chose a level with the probabilities of a level head, where there is one.
+
+    A head that has learnt nothing but levels grades finely; the word that the decoder takes over from it is sure.
+    """
+    if stem.levels is None or written.levels is None:
+        return written
+    return written._replace(levels=tuple(stem.levels[stem.picture[question]].tolist()))
 
 
 def _groups(requests: Sequence[Request], samples: int, rows: int) -> Iterator[list[Request]]:

@@ -81,9 +81,8 @@ def lay_stem(
     ]
     layout = lay_out([[tree] for tree in trees]).to(family.device)
     cache = DynamicCache()
-    hidden = family.hidden(
-        layout.ids, layout.positions, sight(family.attention, layout), family.tokens(pictures), cache
-    )
+    images = family.tokens(pictures)
+    hidden = family.hidden(layout.ids, layout.positions, sight(family.attention, layout), images, cache)
     picture = torch.tensor([place for place, _ in asked], device=family.device)
     last = torch.tensor([column for tree in trees for column in _last_columns(tree)], device=family.device)
     columns = torch.arange(layout.ids.shape[1], device=family.device)
@@ -96,6 +95,7 @@ def lay_stem(
         picture,
         hidden[picture, last],
         layout.positions[0, picture, last] + 1,
+        images.dense.level.softmax(-1) if images.dense else None,
     )
 
 

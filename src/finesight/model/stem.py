@@ -21,7 +21,8 @@ class Stem(NamedTuple):
 
     keys, values: of each layer, (N, H', L, D); seen: (Q, L) bool, what an answer to a question sees; picture: (Q,)
     the row of its picture, not falling; hidden: (Q, hidden) at the last token of the question; following: (Q,)
-    where the first token of an answer stands.
+    where the first token of an answer stands. levels: (N, 5) probabilities of the quality levels of each picture,
+    worst to best, where a head of the family says them.
     """
 
     keys: list[Tensor]
@@ -30,6 +31,7 @@ class Stem(NamedTuple):
     picture: Tensor
     hidden: Tensor
     following: Tensor
+    levels: Tensor | None = None
 
 
 class _Seats(NamedTuple):

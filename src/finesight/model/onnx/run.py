@@ -80,7 +80,7 @@ class OnnxGenerator:
             raise InputError(
                 f"{self.name}: takes pictures, no clips and not what another model has kept of them"
             )
-        tokens, grid = self._see(request.picture)
+        tokens, grid, levels = self._see(request.picture)
         prefix = [*self.about.head, *[self.about.image_id] * len(tokens), *self.about.neck]
         places = positions(len(self.about.head), grid, len(self.about.neck))
         stem = self._read(np.array(prefix), places, self._nothing(), tokens)
@@ -89,22 +89,22 @@ class OnnxGenerator:
             ids = self._tokenizer.encode(prompt + self.about.tail, add_special_tokens=False).ids
             if set(ids) & set(self.about.forbidden):
                 raise InputError(f"{prompt[:80]!r} holds a token that stands for a picture; take it out")
-            yield self._write(ids, following, stem.kept)
+            yield self._write(ids, following, stem.kept, levels)
 
-    def _see(self, picture: Picture) -> tuple[Array, tuple[int, int]]:
-        """Decoder tokens of a picture, (cells, width), and its grid (h, w)."""
+    def _see(self, picture: Picture) -> tuple[Array, tuple[int, int], tuple[float, ...]]:
+        """Decoder tokens of a picture, (cells, width), its grid (h, w), and the probabilities of its five levels."""
         width, height = self.about.policy.fit(picture.width, picture.height)
         pixels = framed(picture.rgb, width, height).transpose(2, 0, 1)[None].astype(np.float32)
         grid = height // CELL_PX, width // CELL_PX
         spots = centres(grid)
         (features,) = self._tower.run(None, {"pixels": pixels})
         seen = self._encoder.run(None, {"features": features, "centres": spots})
-        _hidden, presence, _key, _severity, box, _level, types = seen
+        _hidden, presence, _key, _severity, box, level, types = seen
         weights, kinds = laid_out(votes_of(_sigmoid(presence), box, _sigmoid(types)), *presence.shape)
         names = [node.name for node in self._projector.get_inputs()]
         known = dict(zip(_SEEN, (spots, *seen, weights, kinds), strict=True))
         (tokens,) = self._projector.run(None, {name: known[name] for name in names})
-        return tokens, grid
+        return tokens, grid, tuple(np.exp(_log_softmax(level)).tolist())
 
     def _read(self, ids: Ids, places: Ids, kept: tuple[Array, ...], image: Array | None = None) -> Read:
         """Read tokens (L,) at positions (3, L) behind what is kept; image: what stands for the picture in them."""
@@ -128,8 +128,10 @@ class OnnxGenerator:
         heads, size = self.about.kept
         return tuple(np.zeros((1, heads, 0, size), np.float32) for _ in range(2 * self.about.layers))
 
-    def _write(self, question: Sequence[int], following: int, kept: tuple[Array, ...]) -> Completion:
-        """The likeliest answer to a question, token by token."""
+    def _write(
+        self, question: Sequence[int], following: int, kept: tuple[Array, ...], seen: tuple[float, ...]
+    ) -> Completion:
+        """The likeliest answer to a question, token by token. seen: levels of the picture, if it names one."""
         tokens: list[int] = []
         logprobs: list[float] = []
         levels: tuple[float, ...] | None = None
@@ -149,7 +151,7 @@ class OnnxGenerator:
                 corners.enter(0, token)
             logprobs.append(float(said[token]))
             if token in self.about.levels:
-                levels = tuple(np.exp(_log_softmax(logits[list(self.about.levels)])).tolist())
+                levels = seen
             if token == self.about.end_id or len(tokens) == self.max_new_tokens:
                 break
             new = [token]
