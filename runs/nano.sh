@@ -11,8 +11,8 @@ photos=$1 pairs=$2 here=runs/nano
 
 whole() { [[ -f $here/$1 ]] || { shift && "$@"; }; }
 
-finesight data synthesise "$photos" $here/made --count 22000 --seed 3 --size 512 --workers 2 \
-  --balance tempered --variety wide
+finesight data synthesise "$photos" $here/made --count 24000 --seed 3 --size 512 --workers 2 \
+  --balance tempered --variety wide --clean-share 0.14
 whole train/train/metadata.json finesight data split $here/made $here/train --photos "$photos"
 whole pairs.made/metadata.json finesight data pairs "$pairs" $here/pairs.made --count 1600 --seed 4
 whole pairs/train/metadata.json finesight data split $here/pairs.made $here/pairs --test-share 0.4

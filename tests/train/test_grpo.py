@@ -257,7 +257,7 @@ def test_answers_of_a_server_are_those_of_this_process(grpo_for, serving, tmp_pa
     train_grpo(here)
     train_grpo(there.model_copy(update={"servers": (server,)}))
     ours, theirs = numbers(here.out), numbers(there.out)
-    assert theirs[0]["reward"] == pytest.approx(ours[0]["reward"], abs=0.05)
+    assert theirs[0]["reward"] == pytest.approx(ours[0]["reward"], abs=0.15)
     assert len(theirs) == len(ours) == 3
     sent, trained = (weights(there.out / name / "model") for name in ("policy", "."))
     assert same(sent, trained)

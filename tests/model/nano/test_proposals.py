@@ -42,9 +42,9 @@ def proposed(
 
 def test_cells_that_agree_are_one_distortion_and_its_box_their_weighted_mean():
     shifted = tuple(v + 0.04 for v in LEFT)
-    kinds, boxes = proposed(*votes_for((0, 9, LEFT, 0.6), (1, 9, shifted, 0.9), (2, 9, LEFT, 0.9)))
+    kinds, boxes = proposed(*votes_for((0, 9, LEFT, 0.75), (1, 9, shifted, 0.9), (2, 9, LEFT, 0.9)))
     assert kinds == [9]
-    expected = [v + 0.04 * 0.9 / 2.4 for v in LEFT]
+    expected = [v + 0.04 * 0.9 / 2.55 for v in LEFT]
     assert boxes[0] == pytest.approx(expected, abs=1e-6)
 
 
@@ -73,13 +73,20 @@ def test_a_type_the_picture_has_is_proposed_by_its_surest_cell_where_no_cell_bel
 
 
 def test_one_cell_does_not_carry_a_large_box_beside_votes_that_agree():
-    large = (0.0, 0.0, 1.0, 1.0)
-    agreed = [(i, 4, LEFT, 0.7) for i in range(3)]
+    large = (0.45, 0.0, 1.0, 1.0)
+    agreed = [(i, 4, LEFT, 0.75) for i in range(3)]
     kinds, boxes = proposed(*votes_for((5, 4, large, 0.9), *agreed))
     assert kinds == [4]
     assert boxes == [pytest.approx(LEFT)]
     kinds, _ = proposed(*votes_for(*agreed, *((i, 4, large, 0.9) for i in range(5, 9))))
     assert kinds == [4, 4]
+
+
+def test_boxes_of_a_type_that_lie_on_one_another_are_one_distortion():
+    inner = (0.05, 0.05, 0.2, 0.3)
+    kinds, boxes = proposed(*votes_for((0, 4, LEFT, 0.9), (1, 4, LEFT, 0.9), (2, 4, inner, 0.8)))
+    assert kinds == [4]
+    assert boxes[0][2] == pytest.approx((2 * 0.9 * 0.4 + 0.8 * 0.2) / 2.6)
 
 
 def test_padding_has_no_vote():
@@ -94,7 +101,7 @@ def test_padding_has_no_vote():
 
 def test_there_are_never_more_than_there_are_slots_and_the_strongest_stay():
     claims = [
-        (i, kind, (0.02 * i, 0.0, 0.02 * i + 0.01, 0.1), 0.6) for i in range(CELLS) for kind in range(5)
+        (i, kind, (0.02 * i, 0.0, 0.02 * i + 0.01, 0.1), 0.75) for i in range(CELLS) for kind in range(5)
     ]
     claims += [(i, 9, LEFT, 1.0) for i in range(CELLS)]
     kinds, _ = proposed(*votes_for(*claims))

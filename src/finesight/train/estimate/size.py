@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from finesight.errors import ModelError
 
 # The trunk of finesight-nano (model/nano/trunk.py) is fixed: per cell of 28 px, and in all.
-TRUNK_MULTIPLY_ADDS, TRUNK_WEIGHTS, TRUNK_FEATURES = 3_808_133, 692_688, 556
+TRUNK_MULTIPLY_ADDS, TRUNK_WEIGHTS, TRUNK_FEATURES = 3_808_133, 692_688, 606
 
 _DENSE_NUMBERS, _PLACE_NUMBERS = 90, 28
 
