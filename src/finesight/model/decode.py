@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from finesight.model.corners import Corners
+from finesight.model.box_rules import BoxRules
 
 Choose = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 """(logits (R, V), numbers of the answers they are of (R,), step) to tokens (R,) and their log-probabilities (R,)."""
@@ -38,15 +38,15 @@ class Rules(NamedTuple):
     """How answers are written.
 
     forbidden: ids that never are. end: the id that ends an answer. limit: tokens at most. levels: ids of the five
-    quality levels, worst to best, whose probabilities are kept; none where they are not to be told. corners: keeps
-    those of boxes in order; None where any token may come.
+    quality levels, worst to best, whose probabilities are kept; none where they are not to be told. boxes: keeps
+    them in order; None where any token may come.
     """
 
     forbidden: tuple[int, ...]
     end: int
     limit: int
     levels: tuple[int, ...] = ()
-    corners: Corners | None = None
+    boxes: BoxRules | None = None
 
 
 class Written(NamedTuple):
@@ -68,12 +68,12 @@ def decode(line: Line, count: int, choose: Choose, rules: Rules) -> list[Written
     live = torch.arange(count, device=logits.device)
     for step in range(rules.limit):
         logits = logits.float().index_fill(1, forbidden, -torch.inf)
-        if rules.corners:
-            _keep_order(logits, live.tolist(), rules.corners)
+        if rules.boxes:
+            _keep_order(logits, live.tolist(), rules.boxes)
         tokens, said = choose(logits, live, step)
-        if rules.corners:
+        if rules.boxes:
             for row, token in zip(live.tolist(), tokens.tolist(), strict=True):
-                rules.corners.enter(row, token)
+                rules.boxes.enter(row, token)
         going = book.enter(step, live, tokens, said, logits)
         left = int(going.sum())
         if not left or step + 1 == rules.limit:
@@ -87,10 +87,10 @@ def decode(line: Line, count: int, choose: Choose, rules: Rules) -> list[Written
     return book.read()
 
 
-def _keep_order(logits: Tensor, live: list[int], corners: Corners) -> None:
+def _keep_order(logits: Tensor, live: list[int], boxes: BoxRules) -> None:
     """Take from the logits (R, V), in place, the numbers that would turn a box over."""
     for place, row in enumerate(live):
-        if out := corners.forbidden(row):
+        if out := boxes.forbidden(row):
             logits[place, torch.tensor(out)] = -torch.inf
 
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from finesight.errors import ModelError
+from finesight.model.box_rules import BoxRules
 from finesight.model.chat import encode
 from finesight.model.coordinates import Coordinates, from_model, to_model
-from finesight.model.corners import Corners
 from finesight.model.decode import Choose, Rules, Written, decode
 from finesight.model.draw import draw, likeliest, uniforms
 from finesight.model.family import ImageFeatures
@@ -151,9 +151,9 @@ class TreeGenerator:
 
     def _rules(self, sampling: Sampling) -> Rules:
         """How some answers are written that are begun together."""
-        corners = None if sampling.temperature else Corners.of(self._vocabulary)
+        boxes = None if sampling.temperature else BoxRules.of(self._vocabulary)
         ends = self.model.chat.end_id
-        return Rules(tuple(self.model.vision_ids), ends, sampling.max_new_tokens, self._levels, corners)
+        return Rules(tuple(self.model.vision_ids), ends, sampling.max_new_tokens, self._levels, boxes)
 
     def _read_row(
         self,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finesight.errors import InputError, ModelError
-from finesight.model.corners import Corners
+from finesight.model.box_rules import BoxRules
 from finesight.model.frame import framed
 from finesight.model.nano.votes import laid_out, votes_of
 from finesight.model.onnx.description import read_description
@@ -136,19 +136,19 @@ class OnnxGenerator:
         logprobs: list[float] = []
         levels: tuple[float, ...] | None = None
         new = list(question)
-        corners = Corners.of(self._vocabulary)
+        boxes = BoxRules.of(self._vocabulary)
         while True:
             places = np.broadcast_to(np.arange(following, following + len(new)), (3, len(new)))
             logits, kept = self._read(np.array(new), places, kept)
             following += len(new)
             logits[list(self.about.forbidden)] = -np.inf
-            if corners:
-                logits[list(corners.forbidden(0))] = -np.inf
+            if boxes:
+                logits[list(boxes.forbidden(0))] = -np.inf
             said = _log_softmax(logits)
             token = int(said.argmax())
             tokens.append(token)
-            if corners:
-                corners.enter(0, token)
+            if boxes:
+                boxes.enter(0, token)
             logprobs.append(float(said[token]))
             if token in self.about.levels:
                 levels = seen
