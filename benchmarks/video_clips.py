@@ -140,7 +140,7 @@ def through(
     numbers = [Shot(index=n, start=n * SECONDS, end=(n + 1) * SECONDS, first_frame=n * FRAMES, frames=FRAMES)
                for n in range(len(flaws))]  # fmt: skip
     psnrs = [psnr(clean, film) for film in (flawed, result)]
-    negs = [vmaf(clean, film, probe(clean), runner)["neg"] for film in (flawed, result)]
+    negs = [vmaf(clean, film, probe(clean), runner, numbers)["neg"] for film in (flawed, result)]
     for shot, (name, flaw) in zip(numbers, flaws.items(), strict=True):
         found, called, outcome = told(ready.timeline, done, shot)
         span = slice(shot.first_frame, shot.first_frame + shot.frames)

@@ -101,17 +101,19 @@ def test_whatever_is_wished_for_a_sentence_names_one_of_the_boxes_of_the_lines(b
     assert kept[-len(said(wished)) :] in [said(box) for box in boxes]
 
 
-def test_numbers_outside_a_box_are_free():
+def test_numbers_outside_a_box_are_free_and_what_is_no_number_is_too():
     words = ["9", "5", "3", BOX_START, "7", "2", BOX_START, "4", "4", "1", "9"]
     rules = BoxRules.of(VOCABULARY)
     assert rules is not None
+    nine = VOCABULARY["9"]
     free = []
     for word in words:
-        free.append(not rules.forbidden(3))
+        free.append(not rules.allowed(3, nine))
+        assert not rules.allowed(3, VOCABULARY[","])
         rules.enter(3, VOCABULARY[word])
     assert free == [True] * 6 + [False] + [True] * 2 + [False] * 2
-    assert rules.forbidden(3) == []
-    assert rules.forbidden(0) == []
+    assert not rules.allowed(3, nine)
+    assert not rules.allowed(0, nine)
 
 
 def test_a_vocabulary_that_spells_numbers_in_digits_has_none():

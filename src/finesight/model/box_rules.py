@@ -75,18 +75,17 @@ class BoxRules:
             of.numbers.append(self._values[token])
         of.opens_line = self._words.get(token) == _LINE_BREAK
 
-    def forbidden(self, row: int) -> Sequence[int]:
-        """Ids of the numbers that may not come next.
+    def allowed(self, row: int, likeliest: int) -> Sequence[int]:
+        """Ids of the numbers of which one comes next where a number is likeliest; none where any token may come.
 
-        In a line that lists findings: those that would put the second corner before the first. In a sentence behind
-        such lines: all but those of a box that they list, under the same name if there is one.
+        In a line that lists findings: those that do not put the second corner before the first. In a sentence behind
+        such lines: those of a box that they list, under the same name if there is one.
         """
         of = self._rows.get(row, _Row())
-        if of.numbers is None or len(of.numbers) >= _BOX:
+        if of.numbers is None or len(of.numbers) >= _BOX or likeliest not in self._values:
             return []
         done = tuple(of.numbers)
         if of.listed and not of.listing:
             same = [box for name, box in of.listed if name == of.name] or [box for _, box in of.listed]
-            left = {box[len(done)] for box in same if box[: len(done)] == done}
-            return [token for value, token in enumerate(self._ids) if value not in left]
-        return self._ids[: done[len(done) - _CORNER]] if len(done) >= _CORNER else []
+            return sorted({self._ids[box[len(done)]] for box in same if box[: len(done)] == done})
+        return self._ids[done[len(done) - _CORNER] :] if len(done) >= _CORNER else []

@@ -88,10 +88,12 @@ def decode(line: Line, count: int, choose: Choose, rules: Rules) -> list[Written
 
 
 def _keep_order(logits: Tensor, live: list[int], boxes: BoxRules) -> None:
-    """Take from the logits (R, V), in place, the numbers that would turn a box over."""
-    for place, row in enumerate(live):
-        if out := boxes.forbidden(row):
-            logits[place, torch.tensor(out)] = -torch.inf
+    """Leave of the logits (R, V), in place, where a number of a box comes next, those that it may be."""
+    for place, (row, likeliest) in enumerate(zip(live, logits.argmax(1).tolist(), strict=True)):
+        if some := boxes.allowed(row, likeliest):
+            kept = logits[place, some]
+            logits[place] = -torch.inf
+            logits[place, some] = kept
 
 
 class _Book:

@@ -143,7 +143,7 @@ class OnnxGenerator:
             following += len(new)
             logits[list(self.about.forbidden)] = -np.inf
             if boxes:
-                logits[list(boxes.forbidden(0))] = -np.inf
+                logits = _only(logits, boxes.allowed(0, int(logits.argmax())))
             said = _log_softmax(logits)
             token = int(said.argmax())
             tokens.append(token)
@@ -194,6 +194,15 @@ def positions(head: int, grid: tuple[int, int], neck: int) -> Ids:
     before = np.broadcast_to(np.arange(head), (3, head))
     behind = np.broadcast_to(np.arange(neck) + head + max(h, w), (3, neck))
     return np.concatenate([before, picture, behind], axis=1)
+
+
+def _only(logits: Array, some: Sequence[int]) -> Array:
+    """The logits of some tokens, and of no other; all where there are none."""
+    if not some:
+        return logits
+    left = np.full_like(logits, -np.inf)
+    left[list(some)] = logits[list(some)]
+    return left
 
 
 def _sigmoid(x: Array) -> Array:
