@@ -113,6 +113,12 @@ def test_a_black_leader_is_not_brightened():
     assert shot.unanswered == ("underexposure",)
 
 
+def test_blocks_that_are_not_measured_are_not_smoothed():
+    blocky = found(T.BLOCKING_ARTIFACTS, Severity.MODERATE)
+    assert tools_of(planned(blocky, signals={"blockiness": 0.05})) == []
+    assert tools_of(planned(blocky, signals={"blockiness": 0.4})) == ["deblock"]
+
+
 def test_what_is_dark_or_bright_to_the_model_alone_is_left():
     dark, bright = found(T.UNDEREXPOSURE, Severity.MODERATE), found(T.OVEREXPOSURE, Severity.MODERATE)
     assert tools_of(planned(dark, signals={"luma_p50": 0.3, "luma_p99": 0.9})) == []
