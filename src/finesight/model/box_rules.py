@@ -1,9 +1,9 @@
 """Boxes kept in order while they are written, where a model has a token for each coordinate.
 
-Such a model chooses a box number by number. It may choose a second corner before the first, of a small one above all,
-which is no box, and an answer that cannot be read. And when it names a finding once more, in the sentence of the KEY, it may be
-a few thousandths off: another finding, for whoever counts them. Such numbers are left out where the likeliest token
-is chosen. Where tokens are drawn all keep their probabilities, for training counts on them.
+Such a model chooses a box number by number. It may choose a second corner before the first, of a small box above
+all: no box, and an answer that cannot be read. And when it names a finding again, in the sentence of the KEY, it may
+be a few thousandths off: another finding, for whoever counts them. Such numbers are left out where the likeliest
+token is chosen. Where tokens are drawn all keep their probabilities, for training counts on them.
 """
 
 from __future__ import annotations
