@@ -122,7 +122,7 @@ def with_confidence(diagnosis: Diagnosis, completion: Completion) -> Diagnosis:
     """The diagnosis with a confidence per finding.
 
     Confidence is the geometric mean of the probabilities of the tokens that say it, reference and box: how
-    sure the model was of its words, in 0..1. A finding said twice has the higher of its two.
+    sure the model was of its words, in 0..1. A finding said twice has that of the first time: the second is a copy.
     """
     if not completion.starts:
         return diagnosis
@@ -139,7 +139,7 @@ def with_confidence(diagnosis: Diagnosis, completion: Completion) -> Diagnosis:
         said = math.exp(sum(inside) / len(inside))
         for box in mark.boxes:
             identity = (name.type, name.severity, box)
-            confidence[identity] = max(said, confidence.get(identity, 0.0))
+            confidence.setdefault(identity, said)
 
     def sure(finding: Finding) -> Finding:
         return finding.model_copy(update={"confidence": confidence.get(finding.identity)})
