@@ -119,3 +119,11 @@ def test_numbers_outside_a_box_are_free_and_what_is_no_number_is_too():
 def test_a_vocabulary_that_spells_numbers_in_digits_has_none():
     assert BoxRules.of({word: i for word, i in VOCABULARY.items() if word != "731"}) is None
     assert BoxRules.of({word: i for word, i in VOCABULARY.items() if word != BOX_START}) is None
+
+
+def test_ids_without_a_word_are_no_part_of_a_name():
+    rules = BoxRules.of(VOCABULARY)
+    assert rules is not None
+    for token in (VOCABULARY[REF_START], len(WORDS) + 7, VOCABULARY[REF_END], VOCABULARY[BOX_START]):
+        rules.enter(0, token)
+    assert not rules.allowed(0, VOCABULARY["9"])

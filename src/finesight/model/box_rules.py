@@ -70,7 +70,7 @@ class BoxRules:
                 of.listed.append((of.name, tuple(of.numbers)))
             of.numbers = None
         elif of.label is not None:
-            of.label.append(self._words[token])
+            of.label.append(self._words.get(token, ""))  # a padded vocabulary has ids without a word
         elif of.numbers is not None and token in self._values:
             of.numbers.append(self._values[token])
         of.opens_line = self._words.get(token) == _LINE_BREAK
