@@ -97,18 +97,20 @@ def lengthened(clip: Path, out: Path, seconds: int, lines: int) -> Path:
         "-crf",
         "18",
     ]
-    ran = load_runner().run(["-y", *words, str(out)])
-    if ran.code:
-        raise SystemExit(f"{clip}: {ran.said}")
-    return out
+    return made(clip, words, out)
 
 
 def repeated(film: Path, out: Path, seconds: int) -> Path:
     """A film shown again and again, as it is coded."""
     words = ["-stream_loop", "-1", "-i", str(film), "-t", str(seconds), "-c", "copy"]
+    return made(film, words, out)
+
+
+def made(of: Path, words: list[str], out: Path) -> Path:
+    """What ffmpeg makes of a file."""
     ran = load_runner().run(["-y", *words, str(out)])
     if ran.code:
-        raise SystemExit(f"{film}: {ran.said}")
+        raise SystemExit(f"{of}: {ran.said}")
     return out
 
 

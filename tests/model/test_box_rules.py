@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from finesight.model.box_rules import BoxRules
+from finesight.model.box_rules import BoxRules, BoxTokens
 from finesight.model.decode import Rules, decode
 from finesight.model.draw import likeliest
 from finesight.schema.box import SCALE
@@ -65,6 +65,12 @@ class Wishes:
         self.rows = [self.rows[i] for i in rows.tolist()]
 
 
+def box_rules() -> BoxRules:
+    tokens = BoxTokens.of(VOCABULARY)
+    assert tokens is not None
+    return BoxRules(tokens)
+
+
 def written(rows: list[list[int]], boxes: BoxRules | None) -> list[list[int]]:
     rules = Rules((), 0, 80, (), boxes)
     done = decode(Wishes(rows), len(rows), lambda logits, _live, _step: likeliest(logits), rules)
@@ -77,7 +83,7 @@ def test_a_box_that_would_be_turned_over_has_no_extent_instead_and_others_stay(r
     wished = [[token for box in boxes for token in said(box)] for boxes in rows]
     kept = [[(a, b, max(a, c), max(b, d)) for a, b, c, d in boxes] for boxes in rows]
     expected = [[token for box in boxes for token in said(box)] for boxes in kept]
-    assert written(wished, BoxRules.of(VOCABULARY)) == expected
+    assert written(wished, box_rules()) == expected
     assert written(wished, None) == wished
 
 
@@ -85,9 +91,9 @@ def test_the_box_of_a_finding_that_is_named_again_is_the_one_that_was_listed():
     break_, the = VOCABULARY["Ċ"], VOCABULARY["The"]
     listed = [*mark("Noise", (10, 20, 300, 400)), break_, *mark("blur", (12, 24, 310, 390)), break_, the]
     near = [*listed, *mark("noise", (12, 23, 305, 399))]
-    (kept,) = written([near], BoxRules.of(VOCABULARY))
+    (kept,) = written([near], box_rules())
     assert kept == [*listed, *mark("noise", (10, 20, 300, 400))]
-    (free,) = written([[the, *mark("noise", (12, 23, 305, 399))]], BoxRules.of(VOCABULARY))
+    (free,) = written([[the, *mark("noise", (12, 23, 305, 399))]], box_rules())
     assert free == [the, *mark("noise", (12, 23, 305, 399))]
     assert written([near], None) == [near]
 
@@ -97,14 +103,13 @@ def test_the_box_of_a_finding_that_is_named_again_is_the_one_that_was_listed():
 def test_whatever_is_wished_for_a_sentence_names_one_of_the_boxes_of_the_lines(boxes, wished):
     boxes = [(min(a, c), min(b, d), max(a, c), max(b, d)) for a, b, c, d in boxes]
     lines = [token for box in boxes for token in (*mark("Noise", box), VOCABULARY["Ċ"])]
-    (kept,) = written([[*lines, VOCABULARY["The"], *mark("blur", wished)]], BoxRules.of(VOCABULARY))
+    (kept,) = written([[*lines, VOCABULARY["The"], *mark("blur", wished)]], box_rules())
     assert kept[-len(said(wished)) :] in [said(box) for box in boxes]
 
 
 def test_numbers_outside_a_box_are_free_and_what_is_no_number_is_too():
     words = ["9", "5", "3", BOX_START, "7", "2", BOX_START, "4", "4", "1", "9"]
-    rules = BoxRules.of(VOCABULARY)
-    assert rules is not None
+    rules = box_rules()
     nine = VOCABULARY["9"]
     free = []
     for word in words:
@@ -117,13 +122,12 @@ def test_numbers_outside_a_box_are_free_and_what_is_no_number_is_too():
 
 
 def test_a_vocabulary_that_spells_numbers_in_digits_has_none():
-    assert BoxRules.of({word: i for word, i in VOCABULARY.items() if word != "731"}) is None
-    assert BoxRules.of({word: i for word, i in VOCABULARY.items() if word != BOX_START}) is None
+    assert BoxTokens.of({word: i for word, i in VOCABULARY.items() if word != "731"}) is None
+    assert BoxTokens.of({word: i for word, i in VOCABULARY.items() if word != BOX_START}) is None
 
 
 def test_ids_without_a_word_are_no_part_of_a_name():
-    rules = BoxRules.of(VOCABULARY)
-    assert rules is not None
+    rules = box_rules()
     for token in (VOCABULARY[REF_START], len(WORDS) + 7, VOCABULARY[REF_END], VOCABULARY[BOX_START]):
         rules.enter(0, token)
     assert not rules.allowed(0, VOCABULARY["9"])

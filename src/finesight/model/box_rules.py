@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from finesight.schema.box import SCALE
 from finesight.text.grammar import BOX_END, BOX_START, REF_END, REF_START
@@ -32,28 +32,32 @@ class _Row:
     listed: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
 
 
+class BoxTokens(NamedTuple):
+    """Of a vocabulary: the marks by id, ids of 0..1000, numbers by id, and every word by id."""
+
+    marks: dict[int, str]
+    ids: list[int]
+    values: dict[int, int]
+    words: dict[int, str]
+
+    @classmethod
+    def of(cls, vocabulary: Mapping[str, int]) -> BoxTokens | None:
+        """None where marks or numbers are not tokens of it."""
+        try:
+            marks = {vocabulary[mark]: mark for mark in _MARKS}
+            ids = [vocabulary[str(number)] for number in range(SCALE + 1)]
+        except KeyError:
+            return None
+        values = {token: value for value, token in enumerate(ids)}
+        return cls(marks, ids, values, {token: word for word, token in vocabulary.items()})
+
+
 class BoxRules:
     """What may come next in the boxes of some answers that are written side by side, one a row."""
 
-    def __init__(self, vocabulary: Mapping[str, int]) -> None:
-        """vocabulary: has the marks and every number from 0 to 1000 as tokens.
-
-        Raises:
-            KeyError: it has not.
-        """
-        self._marks = {vocabulary[mark]: mark for mark in _MARKS}
-        self._ids = [vocabulary[str(number)] for number in range(SCALE + 1)]
-        self._values = {token: value for value, token in enumerate(self._ids)}
-        self._words = {token: word for word, token in vocabulary.items()}
+    def __init__(self, tokens: BoxTokens) -> None:
+        self._marks, self._ids, self._values, self._words = tokens
         self._rows: dict[int, _Row] = {}
-
-    @classmethod
-    def of(cls, vocabulary: Mapping[str, int]) -> BoxRules | None:
-        """For a vocabulary, None where marks or numbers are not tokens of it."""
-        try:
-            return cls(vocabulary)
-        except KeyError:
-            return None
 
     def enter(self, row: int, token: int) -> None:
         """A token is written in a row."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from finesight.errors import ModelError
-from finesight.model.box_rules import BoxRules
+from finesight.model.box_rules import BoxRules, BoxTokens
 from finesight.model.chat import encode
 from finesight.model.coordinates import Coordinates, from_model, to_model
 from finesight.model.decode import Choose, Rules, Written, decode
@@ -64,7 +64,7 @@ class TreeGenerator:
         self.prefix_tokens = 0
         self.question_tokens = 0
         self._levels = level_ids(model)
-        self._vocabulary: dict[str, int] = model.tokenizer.get_vocab()
+        self._boxes = BoxTokens.of(model.tokenizer.get_vocab())
 
     @property
     def name(self) -> str:
@@ -151,7 +151,7 @@ class TreeGenerator:
 
     def _rules(self, sampling: Sampling) -> Rules:
         """How some answers are written that are begun together."""
-        boxes = None if sampling.temperature else BoxRules.of(self._vocabulary)
+        boxes = BoxRules(self._boxes) if self._boxes and not sampling.temperature else None
         ends = self.model.chat.end_id
         return Rules(tuple(self.model.vision_ids), ends, sampling.max_new_tokens, self._levels, boxes)
 

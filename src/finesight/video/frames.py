@@ -140,8 +140,7 @@ def luma(frame: Any, colour: Colour) -> Pixels:
         rgb = frame.to_ndarray(format="rgb24")
         return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
     codes, unit = _codes(frame, 0)
-    black, white = (0, 256 * unit - 1) if colour.range == "pc" else (16 * unit, 235 * unit)
-    return _expanded(codes, black, white)
+    return _expanded(codes, *_ends(colour, unit, 0))
 
 
 def small_planes(frame: Any, colour: Colour, width: int, height: int) -> Pixels:
@@ -155,10 +154,7 @@ def small_planes(frame: Any, colour: Colour, width: int, height: int) -> Pixels:
         # The format's own sizes first: planes are padded, and a plane of another byte order is no array for OpenCV.
         native = np.ascontiguousarray(codes, codes.dtype.newbyteorder("="))
         shrunk = cv2.resize(native, (width, height), interpolation=cv2.INTER_AREA)
-        black, white = (
-            (0, 256 * unit - 1) if colour.range == "pc" else (16 * unit, (240 if number else 235) * unit)
-        )
-        found.append(_expanded(shrunk, black, white))
+        found.append(_expanded(shrunk, *_ends(colour, unit, number)))
     return np.stack(found)
 
 
@@ -168,6 +164,13 @@ def _codes(frame: Any, number: int) -> tuple[NDArray[Any], int]:
     kind = np.dtype(np.uint8 if bits == 8 else ">u2" if name.endswith("be") else "<u2")
     codes = np.frombuffer(plane, kind).reshape(plane.height, -1)[:, : plane.width]
     return codes, 1 << ((16 if name.startswith(_HIGH_BITS) else bits) - 8)
+
+
+def _ends(colour: Colour, unit: int, number: int) -> tuple[int, int]:
+    """The code values of a plane that become 0 and 255."""
+    if colour.range == "pc":
+        return 0, 256 * unit - 1
+    return 16 * unit, (240 if number else 235) * unit
 
 
 def _expanded(codes: NDArray[Any], black: int, white: int) -> Pixels:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finesight.errors import InputError, ModelError
-from finesight.model.box_rules import BoxRules
+from finesight.model.box_rules import BoxRules, BoxTokens
 from finesight.model.frame import framed
 from finesight.model.nano.votes import laid_out, votes_of
 from finesight.model.onnx.description import read_description
@@ -57,7 +57,7 @@ class OnnxGenerator:
                 for name in ("tower", "encoder", "projector", "decoder")
             )
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._vocabulary: dict[str, int] = self._tokenizer.get_vocab()
+            self._boxes = BoxTokens.of(self._tokenizer.get_vocab())
         except Exception as error:  # both libraries raise classes of their own, and plain Exception
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"{folder}: cannot be run ({reason}); export the model again") from error
@@ -136,7 +136,7 @@ class OnnxGenerator:
         logprobs: list[float] = []
         levels: tuple[float, ...] | None = None
         new = list(question)
-        boxes = BoxRules.of(self._vocabulary)
+        boxes = BoxRules(self._boxes) if self._boxes else None
         while True:
             places = np.broadcast_to(np.arange(following, following + len(new)), (3, len(new)))
             logits, kept = self._read(np.array(new), places, kept)
