@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from finesight.data.synthesise import DISTORTIONS, SynthesisConfig, distort
+from finesight.data.synthesise import DISTORTIONS, SynthesisConfig, distort, ways
 from finesight.data.synthesise.plan import draw_wish
 from finesight.data.synthesise.sources import draw_size, imperfect
 from finesight.data.synthesise.ways import WAYS
@@ -34,11 +34,12 @@ def test_a_more_severe_one_changes_more_and_enough(
     means = []
     for severity in Severity:
         changes = [distorter.change(p, made(way, severity, p, n)) for n, p in enumerate(pictures[:DRAWS])]
-        # Planting drops what stays below the floor, which the weak end of a range may.
-        assert np.median(changes) >= 0.7 * distorter.floors[severity.rank - 1]
+        # Of what is finer than a band soft pictures have little; planting drops what stays below the floor.
+        least = 0.7 if way is ways.band_limit else 1.0
+        assert np.median(changes) >= least * distorter.floors[severity.rank - 1]
         means.append(np.mean(changes))
     assert means == sorted(means)
-    assert means[2] > 1.25 * means[0]
+    assert means[2] > (1.25 if way is ways.webp else 1.3) * means[0]
 
 
 @pytest.mark.parametrize(("kind", "way"), EVERY)
@@ -73,7 +74,7 @@ def test_what_clean_pictures_carry_is_not_worth_a_complaint(pictures: list[np.nd
     after = [(p, imperfect(p, rng)) for p in pictures for _ in range(6)]
     assert all(abs(float(b.mean()) - float(a.mean())) < 30 for a, b in after)
     toned = [(np.clip(a * (b.mean() / a.mean()), 0, 255).astype(np.uint8), b) for a, b in after]
-    assert all(peak_signal_noise_ratio(a, b) > 28 for a, b in toned if not np.array_equal(a, b))
+    assert all(peak_signal_noise_ratio(a, b) > 30 for a, b in toned if not np.array_equal(a, b))
     assert 0.5 < np.mean([not np.array_equal(a, b) for a, b in after]) < 1
     assert all(
         cv2.Laplacian(b, cv2.CV_32F).std() > 0.4 * cv2.Laplacian(a, cv2.CV_32F).std() for a, b in after
