@@ -144,3 +144,31 @@ def test_regions_detections_and_descriptions_are_rendered_from_the_diagnosis() -
     assert answer(region, NOTHING) == "No distortion affects this region."
     assert parse_detect(answer(asked(Subclass.DIST_DETECT), DIAGNOSIS)) == plain
     assert parse_assess(answer(asked(Subclass.ASSESS), DIAGNOSIS)) == DIAGNOSIS
+
+
+SUSPECTED = (
+    Finding(type=T.MOTION_BLUR, severity=S.SEVERE, box=Box.of(0, 0, 330, 330), confidence=0.4),
+    Finding(type=T.OVEREXPOSURE, severity=S.MINOR, box=Box.of(700, 700, 1000, 1000), confidence=0.1),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "candidates", "letter"),
+    [
+        # What is found outweighs what is suspected, and of that the likelier wins.
+        ("Which distortion is present?", ("Motion blur", "Noise"), "B."),
+        ("Which distortion is present?", ("Underexposure", "Overexposure", "Motion blur"), "C."),
+        ("Which distortion is absent?", ("Motion blur", "Underexposure", "Overexposure"), "B."),
+        # Against nothing at all a quarter is enough, a tenth is not.
+        ("Which distortion is present?", ("No distortion", "Motion blur"), "B."),
+        ("Which distortion is present?", ("No distortion", "Overexposure"), "A."),
+        ("Where is motion blur visible?", ("The lower part of the image", "The upper left part of the image"), "B."),
+        ("How severe is the motion blur?", ("Not visible", "Minor", "Severe"), "C."),
+        ("How severe is the overexposure?", ("Not visible", "Minor", "Severe"), "A."),
+        # A finding of the type that lies elsewhere is still the one that is asked for.
+        ("How severe is the noise affecting the lower right part?", ("Not visible", "Minor", "Severe"), "C."),
+    ],
+)
+def test_what_is_suspected_decides_where_the_diagnosis_says_nothing(question, candidates, letter):
+    put = asked(Subclass.MCQ, question, candidates=candidates)
+    assert answer(put, DIAGNOSIS, SUSPECTED) == letter

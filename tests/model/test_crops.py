@@ -96,8 +96,10 @@ def test_what_the_whole_says_stays_and_only_agreed_fine_types_come_in(whole, cro
 
 def test_noise_in_every_crop_is_noise_of_the_whole_picture():
     noisy = said(found(T.NOISE, Severity.SEVERE, confidence=0.6), level=Level.POOR, score=2.0, side=512)
-    out = merged(said(), of_crops(*[noisy] * 4))
+    suspected = (found(T.NOISE, confidence=0.2), found(T.LOW_CLARITY, confidence=0.1))
+    out = merged(said().model_copy(update={"suspected": suspected}), of_crops(*[noisy] * 4))
     (finding,) = out.diagnosis.findings
+    assert [f.type for f in out.suspected] == [T.LOW_CLARITY]
     assert (finding.box, finding.severity, finding.key) == (ALL, Severity.SEVERE, True)
     assert finding.confidence == pytest.approx(0.6)
     assert (out.score, out.diagnosis.level) == (2.0, Level.POOR)

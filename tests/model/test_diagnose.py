@@ -94,6 +94,17 @@ def test_the_score_is_the_expected_level(picture):
     assert outcome_of(picture, Completion(ANSWER), "m").score is None
 
 
+def test_types_that_are_not_named_are_suspected_with_their_probability(picture):
+    suspicions = tuple(
+        Finding(type=t, severity=Severity.MINOR, box=Box.of(0, 0, 9, 9), confidence=i / 20)
+        for i, t in enumerate(DistortionType)
+    )
+    outcome = outcome_of(picture, spelt(ANSWER)._replace(suspected=suspicions), "m")
+    assert {f.type for f in outcome.suspected} == set(DistortionType) - {NOISE.type, DARK.type}
+    told = outcome.record()["suspected"]
+    assert [row["confidence"] for row in told] == sorted((f.confidence for f in outcome.suspected), reverse=True)
+
+
 def test_confidence_is_the_geometric_mean_of_what_says_a_finding():
     mark = "<|object_ref_start|>Minor noise<|object_ref_end|><|box_start|>(1,2),(300,400)<|box_end|>"
     assert ANSWER.count(mark) == 1

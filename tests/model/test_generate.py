@@ -13,7 +13,7 @@ from finesight.model.generate import TreeGenerator
 from finesight.model.load import LoadedModel
 from finesight.model.protocol import Request
 from finesight.schema.picture import Picture
-from finesight.schema.taxonomy import Level
+from finesight.schema.taxonomy import DistortionType, Level
 
 LENGTH = 10
 QUESTIONS = (
@@ -221,6 +221,9 @@ def test_levels_of_a_nano_are_those_of_its_level_head_picture_by_picture(tiny, r
         seen.append(view.level[0].softmax(-1).tolist())
         for completion in completions:
             assert completion.levels == pytest.approx(seen[-1], abs=1e-4)
+            assert [f.type for f in completion.suspected] == list(DistortionType)
+            sure = [f.confidence for f in completion.suspected]
+            assert sure == pytest.approx(view.types[0].sigmoid().tolist(), abs=1e-4)
     assert len({tuple(levels) for levels in seen}) == len({request.picture.path for request in requests})
 
 

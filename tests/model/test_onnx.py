@@ -45,6 +45,9 @@ def test_answers_are_those_of_torch_for_pictures_of_any_shape(tiny, exported, ma
             assert a.logprobs == pytest.approx(b.logprobs, abs=1e-3)
             assert (a.levels is None) == (b.levels is None)
             assert a.levels is None or a.levels == pytest.approx(b.levels, abs=1e-3)
+            assert [f.identity for f in a.suspected] == [f.identity for f in b.suspected]
+            sure = [f.confidence for f in b.suspected]
+            assert [f.confidence for f in a.suspected] == pytest.approx(sure, abs=1e-3)
 
 
 def test_the_trunk_sees_the_same_at_every_size():

@@ -280,8 +280,22 @@ def test_frozen_weights_that_move_all_the_same_are_found_out(training_set, setti
 def test_nothing_left_to_train_is_an_error(training_set, settings_for, tmp_path):
     with pytest.raises(ConfigError, match="leaves nothing to train"):
         train_sft(settings_for(training_set, tmp_path, frozen=("vision", "projector", "language")))
-    with pytest.raises(ConfigError, match="trunk is never trained"):
-        train_sft(settings_for(training_set, tmp_path, frozen=("language",)))
+
+
+def test_the_trunk_of_a_nano_is_trained_where_it_is_not_frozen_and_the_decoder_stays(
+    training_set, settings_for, tmp_path
+):
+    before = train_sft(settings_for(training_set, tmp_path / "base", steps=2))
+    fields = {"model": str(before), "frozen": ("language",), "steps": 3, "dense_steps": 3}
+    fields |= {"rates": {"vision": 0.5}, "warmup": 0, "learning_rate": 1e-3, "weight_decay": 0.0}
+    config = settings_for(training_set, tmp_path / "tuned", **fields)
+    old, new = weights(before), weights(train_sft(config))
+    moved = {name: float((new[name] - old[name]).abs().max()) for name in old}
+    by_part = {part: [m for n, m in moved.items() if part in n] for part in (".trunk.", ".encoder.", "language")}
+    assert all(m == 0 for m in by_part["language"])
+    # Adam's first steps are as long as the rate, which falls over three steps to a sum of 1.1; of the trunk half of it.
+    assert 0.4e-3 < max(by_part[".trunk."]) < 0.6e-3 < max(by_part[".encoder."])
+    assert not (config.out / "features").exists()
 
 
 def final(config: SftConfig) -> dict[str, torch.Tensor]:

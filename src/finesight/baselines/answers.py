@@ -1,4 +1,4 @@
-"""Any question of a bench, answered from a diagnosis alone."""
+"""Any question of a bench, answered from a diagnosis, and from what is suspected beside it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,19 @@ _KEY_WEIGHT = 100.0
 """In questions of significance a key distortion outweighs all others together."""
 _LITTLE = 1e-6
 """Weight of the option that nothing is wrong: less than any finding, more than none."""
+_MAYBE = 0.25
+"""A type that is suspected from this probability on speaks louder than that nothing is wrong."""
 
 
-def answer(question: BenchQuestion, diagnosis: Diagnosis) -> str:
-    """What the diagnosis says to the question; a choice it says nothing about gets the first option."""
+def answer(question: BenchQuestion, diagnosis: Diagnosis, suspected: Sequence[Finding] = ()) -> str:
+    """What the diagnosis says to the question; a choice that nothing speaks for gets the first option.
+
+    Args:
+        suspected: types that the diagnosis does not name, with the probability that the picture has them (see
+            `Outcome`); they decide choices about which the diagnosis says nothing.
+    """
     if question.subclass is Subclass.MCQ:
-        return render.render_choice(ascii_uppercase[_chosen(question, diagnosis)])
+        return render.render_choice(ascii_uppercase[_chosen(question, diagnosis.findings, suspected)])
     if question.subclass is Subclass.ASSESS:
         return render.render_assess(diagnosis)
     if question.region:
@@ -34,41 +41,55 @@ def answer(question: BenchQuestion, diagnosis: Diagnosis) -> str:
     return render.render_detect(diagnosis.findings)
 
 
-def _chosen(question: BenchQuestion, diagnosis: Diagnosis) -> int:
+def _chosen(question: BenchQuestion, findings: Sequence[Finding], suspected: Sequence[Finding]) -> int:
     """Index of the option with the most evidence, the first of equals."""
     asked = question.question.rpartition("Here is the question:")[2]
     if any(find_severity(option) for option in question.candidates):
-        scores = _severity_scores(asked, question.candidates, diagnosis.findings)
+        scores = _severity_scores(asked, question.candidates, findings, suspected)
     else:
         weigh = _KEY_WEIGHT if question.concern == "significance" else 1.0
         typed = any(_types_in(option) for option in question.candidates)
         scores = [
             # Beside options that name known types, one that names none is about something else.
-            0.0 if typed and not _knows(option) else _support(asked, option, diagnosis.findings, weigh)
+            0.0 if typed and not _knows(option) else _support(asked, option, findings, suspected, weigh)
             for option in question.candidates
         ]
     return scores.index(max(scores))
 
 
-def _severity_scores(asked: str, options: Sequence[str], findings: Iterable[Finding]) -> list[float]:
+def _severity_scores(
+    asked: str, options: Sequence[str], findings: Sequence[Finding], suspected: Sequence[Finding]
+) -> list[float]:
     """1 for the severity of the finding the question means, or for the option without severity.
 
-    That is the finding of the type that lies where the question says, else the one that covers most of it.
+    That is the finding of the type that lies where the question says, else the one that covers most of it, else the
+    largest elsewhere (whoever asks of a place may draw its borders otherwise), else one that is suspected.
     """
     types, place = _types_in(asked), _place_in(asked)
-    touching = [f for f in findings if _evidence(f, types, place) > 0]
-    meant = max(touching, key=lambda f: (place_of(f.box) == place, _evidence(f, types, place)), default=None)
+    told = [f for f in findings if not types or f.type in types]
+    maybe = [f for f in suspected if f.type in types and (f.confidence or 0.0) >= _MAYBE]
+
+    def nearness(finding: Finding) -> tuple[bool, float, float]:
+        return place_of(finding.box) == place, _evidence(finding, types, place), finding.box.area
+
+    meant = max(told or maybe, key=nearness, default=None)
     said = meant.severity if meant else None
     return [float(find_severity(option) is said) for option in options]
 
 
-def _support(asked: str, option: str, findings: Iterable[Finding], key_weight: float) -> float:
-    """How much the findings speak for an option; against it where the question is about what is not there."""
+def _support(
+    asked: str, option: str, findings: Iterable[Finding], suspected: Iterable[Finding], key_weight: float
+) -> float:
+    """How much the findings speak for an option; against it where the question is about what is not there.
+
+    What is suspected weighs less than any finding.
+    """
     if _is_nothing(option):
         return _LITTLE
     types = _types_in(option) or _types_in(asked)
     place = _place_in(option) or _place_in(asked)
     support = sum(_evidence(f, types, place) * (key_weight if f.key else 1.0) for f in findings)
+    support += sum(_suspicion(f, types, place) for f in suspected) * _LITTLE / _MAYBE
     return -support if _NEGATIVE.search(asked) else support
 
 
@@ -89,6 +110,16 @@ def _evidence(finding: Finding, types: frozenset[DistortionType], place: str | N
         return finding.severity.rank * finding.box.area
     shared = finding.box.clip(area)
     return finding.severity.rank * (shared.area / area.area if shared else 0.0)
+
+
+def _suspicion(finding: Finding, types: frozenset[DistortionType], place: str | None) -> float:
+    """Its confidence, and of this the share that falls on the place, if there is one."""
+    area = CELLS.get(place) if place else None
+    if types and finding.type not in types:
+        return 0.0
+    shared = finding.box.clip(area) if area else None
+    part = 1.0 if area is None else shared.area / area.area if shared else 0.0
+    return (finding.confidence or 0.0) * part
 
 
 def _types_in(text: str) -> frozenset[DistortionType]:

@@ -64,9 +64,9 @@ class ClassicalDiagnoser:
         """An outcome for each picture, in order."""
         return [self._outcome(picture) for picture in pictures]
 
-    def answer(self, question: BenchQuestion, diagnosis: Diagnosis) -> str:
+    def answer(self, question: BenchQuestion, diagnosis: Diagnosis, suspected: Sequence[Finding] = ()) -> str:
         """What the diagnosis says to the question."""
-        return answer(question, diagnosis)
+        return answer(question, diagnosis, suspected)
 
     def _outcome(self, picture: Picture) -> Outcome:
         findings = detect(Planes(picture.rgb))

@@ -71,9 +71,11 @@ class ConstantDiagnoser:
             for picture in pictures
         ]
 
-    def answer(self, question: BenchQuestion, diagnosis: Diagnosis) -> str:
+    def answer(self, question: BenchQuestion, diagnosis: Diagnosis, suspected: Sequence[Finding] = ()) -> str:
         """The letter to a choice, what the diagnosis says to anything else."""
-        return f"{self.letter}." if question.subclass is Subclass.MCQ else answer(question, diagnosis)
+        if question.subclass is Subclass.MCQ:
+            return f"{self.letter}."
+        return answer(question, diagnosis, suspected)
 
 
 def _commonest(values: Iterable[T]) -> T:

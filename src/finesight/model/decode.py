@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from finesight.model.box_rules import BoxRules
+from finesight.schema.diagnosis import Finding
 
 Choose = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 """(logits (R, V), numbers of the answers they are of (R,), step) to tokens (R,) and their log-probabilities (R,)."""
@@ -55,6 +56,7 @@ class Written(NamedTuple):
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...]
     levels: tuple[float, ...] | None
+    suspected: tuple[Finding, ...] = ()
 
 
 def decode(line: Line, count: int, choose: Choose, rules: Rules) -> list[Written]:

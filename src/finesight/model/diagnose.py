@@ -113,8 +113,14 @@ def outcome_of(picture: Picture, completion: Completion, model: str) -> Outcome:
         return Outcome(**seen, model=model, raw=completion.text, error=reason)
     levels = completion.levels
     score = sum(rank * p for rank, p in enumerate(levels, 1)) if levels else None
+    named = {finding.type for finding in said.findings}
     return Outcome(
-        **seen, diagnosis=with_confidence(said, completion), score=score, model=model, raw=completion.text
+        **seen,
+        diagnosis=with_confidence(said, completion),
+        suspected=tuple(f for f in completion.suspected if f.type not in named),
+        score=score,
+        model=model,
+        raw=completion.text,
     )
 
 

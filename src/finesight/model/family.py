@@ -95,7 +95,7 @@ class Family(nn.Module):
 
     @property
     def tower(self) -> nn.Module:
-        """The part that `features` runs: never trained, so that what it makes may be kept."""
+        """The part that `features` runs: while it is frozen, what it makes may be kept."""
         tower: nn.Module = self.model.model.visual
         return tower
 
@@ -306,7 +306,7 @@ class InternFamily(Family):
 
 
 class NanoFamily(Family):
-    """finesight-nano: what is kept is the frozen trunk's cells; the encoder behind it is trained."""
+    """finesight-nano: what is kept is the trunk's cells; the encoder behind it is not of the tower."""
 
     dense = True
     clips = False

@@ -147,7 +147,7 @@ class TreeGenerator:
             for (number, _), written in zip(
                 some, decode(line, len(some), choose, self._rules(sampling)), strict=True
             ):
-                yield _with_levels(written, stem, number)
+                yield _at_a_glance(written, stem, number)
 
     def _rules(self, sampling: Sampling) -> Rules:
         """How some answers are written that are begun together."""
@@ -181,7 +181,9 @@ class TreeGenerator:
     def _completion(self, written: Written, size: Size) -> Completion:
         text = self._translate(self.model.tokenizer.decode(list(written.tokens)), from_model, size)
         finished = written.tokens[-1:] == (self.model.chat.end_id,)
-        return Completion(text, (), written.logprobs, written.levels, written.tokens, finished)
+        return Completion(
+            text, (), written.logprobs, written.levels, written.tokens, finished, written.suspected
+        )
 
     def _with_starts(self, completion: Completion) -> Completion:
         decode, ids = self.model.tokenizer.decode, list(completion.tokens)
@@ -216,14 +218,16 @@ def resting(family: nn.Module) -> Iterator[None]:
         family.train(training)
 
 
-def _with_levels(written: Written, stem: Stem, question: int) -> Written:
-    """An answer that chose a level with the probabilities of a level head, where there is one.
+def _at_a_glance(written: Written, stem: Stem, question: int) -> Written:
+    """An answer with what a dense head says of its picture, where there is one: all types, the level if it chose one.
 
     A head that has learnt nothing but levels grades finely; the word that the decoder takes over from it is sure.
     """
-    if stem.levels is None or written.levels is None:
+    if stem.glances is None:
         return written
-    return written._replace(levels=tuple(stem.levels[stem.picture[question]].tolist()))
+    seen = stem.glances[int(stem.picture[question])]
+    levels = None if written.levels is None else seen.levels
+    return written._replace(levels=levels, suspected=seen.types)
 
 
 def _groups(requests: Sequence[Request], samples: int, rows: int) -> Iterator[list[Request]]:

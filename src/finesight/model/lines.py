@@ -95,7 +95,7 @@ def lay_stem(
         picture,
         hidden[picture, last],
         layout.positions[0, picture, last] + 1,
-        images.dense.level.softmax(-1) if images.dense else None,
+        [images.dense.glance(i, len(p.cells)) for i, p in enumerate(pictures)] if images.dense else None,
     )
 
 

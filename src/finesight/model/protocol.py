@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from finesight.schema.diagnosis import Finding
 from finesight.schema.picture import Picture
 from finesight.schema.rollout import Sampling
 
@@ -31,7 +32,8 @@ class Completion(NamedTuple):
     five quality levels from worst to best where the answer last chose one, by the level head of a model that has
     one, else by the words; None where it chose none.
     tokens: ids, the end token included where it came (empty where the back end does not tell); finished: whether the
-    answer came to its end token.
+    answer came to its end token. suspected: every type as the finding it would be, with the probability that the
+    picture has it as confidence, by the dense head of a model that has one.
     """
 
     text: str
@@ -40,6 +42,7 @@ class Completion(NamedTuple):
     levels: tuple[float, ...] | None = None
     tokens: tuple[int, ...] = ()
     finished: bool = True
+    suspected: tuple[Finding, ...] = ()
 
 
 class Generator(Protocol):

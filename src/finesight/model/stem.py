@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from finesight.model.nano.glance import Glance
+
 _FIRST_ROOM = 32
 """Tokens of an answer that there is room for at first; the room doubles when it is full."""
 
@@ -21,8 +23,7 @@ class Stem(NamedTuple):
 
     keys, values: of each layer, (N, H', L, D); seen: (Q, L) bool, what an answer to a question sees; picture: (Q,)
     the row of its picture, not falling; hidden: (Q, hidden) at the last token of the question; following: (Q,)
-    where the first token of an answer stands. levels: (N, 5) probabilities of the quality levels of each picture,
-    worst to best, where a head of the family says them.
+    where the first token of an answer stands. glances: of each picture, where the family has a dense head.
     """
 
     keys: list[Tensor]
@@ -31,7 +32,7 @@ class Stem(NamedTuple):
     picture: Tensor
     hidden: Tensor
     following: Tensor
-    levels: Tensor | None = None
+    glances: list[Glance] | None = None
 
 
 class _Seats(NamedTuple):

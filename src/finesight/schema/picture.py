@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from finesight.schema.diagnosis import Diagnosis
+from finesight.schema.diagnosis import Diagnosis, Finding
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,9 @@ class Clip(Picture):
 class Outcome(BaseModel):
     """What came of one picture: a diagnosis, or the error that stood in its way, never both.
 
-    score: expected quality level on 1..5 (continuous). raw: the model's answer as it was given.
+    suspected: the findings of the types that the diagnosis does not name, as a dense head would have them, with the
+    probability that the picture has the type as confidence; none of a model without one. score: expected quality
+    level on 1..5 (continuous). raw: the model's answer as it was given.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +58,7 @@ class Outcome(BaseModel):
     width: int | None = None
     height: int | None = None
     diagnosis: Diagnosis | None = None
+    suspected: tuple[Finding, ...] = ()
     score: float | None = None
     model: str = ""
     raw: str = ""
@@ -65,6 +68,7 @@ class Outcome(BaseModel):
         """The JSON object of `finesight diagnose --json`; `error` is present only where there is one."""
         said = self.diagnosis
         findings = said.findings if said else ()
+        suspected = sorted(self.suspected, key=lambda f: -(f.confidence or 0.0))
         record: dict[str, Any] = {
             "image": self.image,
             "width": self.width,
@@ -72,17 +76,19 @@ class Outcome(BaseModel):
             "description": said.content if said else None,
             "level": said.level.value if said and said.level else None,
             "score": None if self.score is None else round(self.score, 4),
-            "distortions": [
-                {
-                    "type": f.type.value,
-                    "severity": f.severity.value,
-                    "box": list(f.box.xyxy),
-                    "key": f.key,
-                    "confidence": None if f.confidence is None else round(f.confidence, 4),
-                }
-                for f in findings
-            ],
+            "distortions": [_row(f) for f in findings],
+            "suspected": [_row(f) for f in suspected],
             "model": self.model,
             "raw": self.raw,
         }
         return record if self.error is None else record | {"error": self.error}
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    return {
+        "type": finding.type.value,
+        "severity": finding.severity.value,
+        "box": list(finding.box.xyxy),
+        "key": finding.key,
+        "confidence": None if finding.confidence is None else round(finding.confidence, 4),
+    }

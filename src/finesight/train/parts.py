@@ -26,7 +26,7 @@ def part_of(name: str) -> Part:
     """The part a parameter belongs to.
 
     What stands between a tower and the decoder is projector wherever it lies: Qwen's merger, and of nano all
-    that comes behind its frozen trunk.
+    that comes behind its trunk.
     """
     segments = name.split(".")
     if any(s in _PROJECTORS for s in segments) or "visual.encoder." in name:
@@ -35,15 +35,13 @@ def part_of(name: str) -> Part:
 
 
 def freeze(family: Family, parts: Collection[Part]) -> None:
-    """Freeze parts by name, and nano's trunk in any case.
+    """Freeze parts by name.
 
     Raises:
-        ConfigError: nothing is left to train, or nano's trunk was to be.
+        ConfigError: nothing is left to train.
     """
     for name, parameter in family.model.named_parameters():
         parameter.requires_grad_(part_of(name) not in parts)
-    if family.dense and "vision" not in parts:
-        raise ConfigError("frozen: nano's trunk is never trained, so leave vision among the frozen parts")
     if not any(p.requires_grad for p in family.parameters()):
         raise ConfigError(f"frozen: {', '.join(parts)} leaves nothing to train")
 

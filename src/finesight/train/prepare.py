@@ -40,8 +40,10 @@ def prepare(
     found = look_through(config, model, ranks, strict, say, read_examples)
     if model.family.dense and config.model is None:
         examples, pictures = found[0]
-        cells = [pictures[e.path].cells for e in examples[:_STANDARD_PICTURES]]  # type: ignore[union-attr]
-        model.family.model.model.visual.encoder.standardise(torch.cat(cells).float().to(ranks.device))
+        with torch.no_grad():
+            seen = [model.family.kept([pictures[e.path]])[0] for e in examples[:_STANDARD_PICTURES]]
+        cells = torch.cat([features.cells for features in seen]).float()
+        model.family.model.model.visual.encoder.standardise(cells.to(ranks.device))
     return found
 
 

@@ -155,8 +155,9 @@ def _plan(config: SftConfig, data: Data, done: int) -> Iterator[tuple[int, list[
 
 
 def _set_rates(optimizer: AdamW, config: SftConfig, step: int) -> float:
-    """Give each part its rate, nano's encoder the full one while it learns alone; returns the full one."""
+    """Give each part its rate, nano's encoder the full one before the decoder learns; returns the full one."""
     rate = learning_rate(config, step)
+    alone = step <= config.dense_steps
     for group in optimizer.param_groups:
-        group["lr"] = rate * (1.0 if step <= config.dense_steps else group["factor"])
+        group["lr"] = rate * (1.0 if alone and group["part"] == "projector" else group["factor"])
     return rate

@@ -10,7 +10,7 @@ from typing import Protocol
 from finesight.data.folder import image_path
 from finesight.data.images import load_picture
 from finesight.schema.bench import BenchQuestion
-from finesight.schema.diagnosis import Diagnosis
+from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.picture import Outcome, Picture
 from finesight.schema.sample import Subclass
 
@@ -26,7 +26,9 @@ class Baseline(Protocol):
 
     def diagnose(self, pictures: Sequence[Picture]) -> list[Outcome]: ...
 
-    def answer(self, question: BenchQuestion, diagnosis: Diagnosis) -> str: ...
+    def answer(
+        self, question: BenchQuestion, diagnosis: Diagnosis, suspected: Sequence[Finding] = ()
+    ) -> str: ...
 
 
 class ByDiagnosis:
@@ -44,10 +46,10 @@ class ByDiagnosis:
     def diagnose(self, pictures: Sequence[Picture]) -> list[Outcome]:
         return self._diagnoser.diagnose(pictures)
 
-    def answer(self, question: BenchQuestion, diagnosis: Diagnosis) -> str:
+    def answer(self, question: BenchQuestion, diagnosis: Diagnosis, suspected: Sequence[Finding] = ()) -> str:
         from finesight.baselines.answers import answer
 
-        return answer(question, diagnosis)
+        return answer(question, diagnosis, suspected)
 
 
 def answers_of_baseline(
@@ -65,7 +67,7 @@ def answers_of_baseline(
         said = outcome.diagnosis or Diagnosis(content="", level=None)
         for question in asked:
             readable = outcome.diagnosis is not None or question.subclass is Subclass.MCQ
-            texts[question] = baseline.answer(question, said) if readable else outcome.raw
+            texts[question] = baseline.answer(question, said, outcome.suspected) if readable else outcome.raw
         advance(1)
     return [(question, texts[question]) for question in questions]
 

@@ -64,7 +64,8 @@ def test_json_is_one_whole_record_a_line_in_input_order(photos: Path, script: st
     ]
     first = records[0]
     assert list(first) == [
-        *("image", "width", "height", "description", "level", "score", "distortions", "model", "raw")
+        *("image", "width", "height", "description", "level", "score", "distortions"),
+        *("suspected", "model", "raw"),
     ]
     assert (first["description"], first["level"]) == ("A red wall.", "poor")
     assert (first["model"], first["raw"]) == (script, ANSWER)

@@ -57,7 +57,7 @@ class NanoConfig(Qwen2_5_VLConfig):
 
 
 class NanoVision(Qwen2_5_VLPreTrainedModel):
-    """`visual` of nano: a frozen trunk, then the trained encoder and the projector to decoder tokens."""
+    """`visual` of nano: the trunk, then the encoder and the projector to decoder tokens."""
 
     config: NanoVisionConfig
     main_input_name = "pixel_values"
@@ -76,7 +76,7 @@ class NanoVision(Qwen2_5_VLPreTrainedModel):
         self.post_init()
 
     def cell_features(self, pixel_values: Tensor, grid_thw: Tensor) -> list[Tensor]:
-        """Frozen features of each picture: one (cells, CELL_FEATURES) tensor a picture.
+        """What the trunk makes of each picture: one (cells, CELL_FEATURES) tensor a picture.
 
         Args:
             pixel_values: (cells of all pictures, 3 * 28 * 28), values 0..255, row-major cells.
@@ -84,8 +84,7 @@ class NanoVision(Qwen2_5_VLPreTrainedModel):
         """
         grids = self.cell_grids(grid_thw)
         parts = torch.split(pixel_values, [h * w for h, w in grids])
-        with torch.no_grad():
-            return [self.trunk(_assemble(p, g)).flatten(0, 2) for p, g in zip(parts, grids, strict=True)]
+        return [self.trunk(_assemble(p, g)).flatten(0, 2) for p, g in zip(parts, grids, strict=True)]
 
     def cell_grids(self, grid_thw: Tensor) -> list[tuple[int, int]]:
         """(height, width) of each picture in cells."""

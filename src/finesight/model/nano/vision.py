@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from finesight.model.nano.glance import Glance, glance
 from finesight.model.nano.proposals import Ballot, Proposals, gather_votes
 from finesight.schema.taxonomy import DistortionType, Level, Severity
 
@@ -62,6 +63,12 @@ class Dense(NamedTuple):
         index = surest[:, None, :, None].expand(-1, 1, -1, belief.shape[-1])
         said = [self.level.softmax(-1), self.types.sigmoid(), belief.gather(1, index).flatten(1)]
         return torch.cat(said, dim=-1)
+
+    def glance(self, picture: int, cells: int) -> Glance:
+        """What is said of one picture of the batch, which has so many cells."""
+        numbers = (self.presence, self.severity, self.box, self.level, self.types)
+        *of_cells, level, types = (t[picture].float().cpu().numpy() for t in numbers)
+        return glance(*(t[:cells] for t in of_cells), level, types)
 
     def proposals(self, valid: Tensor) -> Proposals:
         """What cells that agree say together."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from finesight.errors import InputError, ModelError
 from finesight.model.box_rules import BoxRules, BoxTokens
 from finesight.model.frame import framed
+from finesight.model.nano.glance import Glance, glance
 from finesight.model.nano.votes import laid_out, votes_of
 from finesight.model.onnx.description import read_description
 from finesight.model.protocol import Completion, Request
@@ -80,7 +81,7 @@ class OnnxGenerator:
             raise InputError(
                 f"{self.name}: takes pictures, no clips and not what another model has kept of them"
             )
-        tokens, grid, levels = self._see(request.picture)
+        tokens, grid, seen = self._see(request.picture)
         prefix = [*self.about.head, *[self.about.image_id] * len(tokens), *self.about.neck]
         places = positions(len(self.about.head), grid, len(self.about.neck))
         stem = self._read(np.array(prefix), places, self._nothing(), tokens)
@@ -89,22 +90,22 @@ class OnnxGenerator:
             ids = self._tokenizer.encode(prompt + self.about.tail, add_special_tokens=False).ids
             if set(ids) & set(self.about.forbidden):
                 raise InputError(f"{prompt[:80]!r} holds a token that stands for a picture; take it out")
-            yield self._write(ids, following, stem.kept, levels)
+            yield self._write(ids, following, stem.kept, seen)
 
-    def _see(self, picture: Picture) -> tuple[Array, tuple[int, int], tuple[float, ...]]:
-        """Decoder tokens of a picture, (cells, width), its grid (h, w), and the probabilities of its five levels."""
+    def _see(self, picture: Picture) -> tuple[Array, tuple[int, int], Glance]:
+        """Decoder tokens of a picture, (cells, width), its grid (h, w), and what the dense head says of it."""
         width, height = self.about.policy.fit(picture.width, picture.height)
         pixels = framed(picture.rgb, width, height).transpose(2, 0, 1)[None].astype(np.float32)
         grid = height // CELL_PX, width // CELL_PX
         spots = centres(grid)
         (features,) = self._tower.run(None, {"pixels": pixels})
         seen = self._encoder.run(None, {"features": features, "centres": spots})
-        _hidden, presence, _key, _severity, box, level, types = seen
+        _hidden, presence, _key, severity, box, level, types = seen
         weights, kinds = laid_out(votes_of(_sigmoid(presence), box, _sigmoid(types)), *presence.shape)
         names = [node.name for node in self._projector.get_inputs()]
         known = dict(zip(_SEEN, (spots, *seen, weights, kinds), strict=True))
         (tokens,) = self._projector.run(None, {name: known[name] for name in names})
-        return tokens, grid, tuple(np.exp(_log_softmax(level)).tolist())
+        return tokens, grid, glance(presence, severity, box, level, types)
 
     def _read(self, ids: Ids, places: Ids, kept: tuple[Array, ...], image: Array | None = None) -> Read:
         """Read tokens (L,) at positions (3, L) behind what is kept; image: what stands for the picture in them."""
@@ -129,12 +130,12 @@ class OnnxGenerator:
         return tuple(np.zeros((1, heads, 0, size), np.float32) for _ in range(2 * self.about.layers))
 
     def _write(
-        self, question: Sequence[int], following: int, kept: tuple[Array, ...], seen: tuple[float, ...]
+        self, question: Sequence[int], following: int, kept: tuple[Array, ...], seen: Glance
     ) -> Completion:
-        """The likeliest answer to a question, token by token. seen: levels of the picture, if it names one."""
+        """The likeliest answer to a question, token by token; seen: what the dense head says beside it."""
         tokens: list[int] = []
         logprobs: list[float] = []
-        levels: tuple[float, ...] | None = None
+        graded = False
         new = list(question)
         boxes = BoxRules(self._boxes) if self._boxes else None
         while True:
@@ -150,20 +151,19 @@ class OnnxGenerator:
             if boxes:
                 boxes.enter(0, token)
             logprobs.append(float(said[token]))
-            if token in self.about.levels:
-                levels = seen
+            graded = graded or token in self.about.levels
             if token == self.about.end_id or len(tokens) == self.max_new_tokens:
                 break
             new = [token]
-        return self._completion(tokens, logprobs, levels)
+        return self._completion(tokens, logprobs)._replace(
+            levels=seen.levels if graded else None, suspected=seen.types
+        )
 
-    def _completion(
-        self, tokens: list[int], logprobs: list[float], levels: tuple[float, ...] | None
-    ) -> Completion:
+    def _completion(self, tokens: list[int], logprobs: list[float]) -> Completion:
         text = self._text(tokens)
         starts = tuple(len(self._text(tokens[:i])) for i in range(len(tokens)))
         finished = tokens[-1] == self.about.end_id
-        return Completion(text, starts, tuple(logprobs), levels, tuple(tokens), finished)
+        return Completion(text, starts, tuple(logprobs), None, tuple(tokens), finished)
 
     def _text(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(list(tokens), skip_special_tokens=False)
