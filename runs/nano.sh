@@ -27,7 +27,9 @@ whole test/test/samples/combined.json finesight data questions $here/test/test $
 finesight train sft configs/sft_nano_see.toml --resume
 mkdir -p $here/say && ln -sfn ../see/features $here/say/features
 finesight train sft configs/sft_nano_say.toml --resume
-[[ -d $here/half ]] || finesight export half $here/say/model $here/half
+OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 --no-python finesight train sft configs/sft_nano_tune.toml --resume
+finesight train sft configs/sft_nano_tell.toml --resume
+[[ -d $here/half ]] || finesight export half $here/tell/model $here/half
 
 finesight eval answer $here/bench $here/answers --model $here/half
 finesight eval mipi $here/answers $here/bench

@@ -22,7 +22,7 @@ NEARNESS = 1.75
 
 
 class NanoSize(BaseModel):
-    """Widths and depths. The defaults make about 3 M parameters, 0.7 M of them the frozen trunk."""
+    """Widths and depths. The defaults make about 3 M parameters, 0.7 M of them the trunk."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

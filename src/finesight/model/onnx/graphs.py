@@ -1,6 +1,6 @@
 """The parts of nano as modules whose graphs hold for pictures and answers of any length.
 
-Four graphs, cut where plain numbers go from one to the next: the frozen trunk, the encoder with its dense head, the
+Four graphs, cut where plain numbers go from one to the next: the trunk, the encoder with its dense head, the
 projector (the votes between them are no graph, see nano/votes.py), and the decoder with its cache.
 """
 
