@@ -27,7 +27,14 @@ whole test/test/samples/combined.json finesight data questions $here/test/test $
 finesight train sft configs/sft_nano_see.toml --resume
 mkdir -p $here/say && ln -sfn ../see/features $here/say/features
 finesight train sft configs/sft_nano_say.toml --resume
-OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 --no-python finesight train sft configs/sft_nano_tune.toml --resume
+
+finesight data synthesise "$photos" $here/more.made --count 16000 --seed 5 --size 512 --workers 2 \
+  --balance tempered --variety wide --clean-share 0.2
+whole more/train/metadata.json finesight data split $here/more.made $here/more --photos "$photos"
+finesight data join $here/train/train $here/more/train $here/pairs/train --out $here/both
+whole both/samples/combined.json finesight data questions $here/both $here/both/samples --choices 8
+mkdir -p $here/look $here/tell && ln -sfn ../see/features $here/look/features && ln -sfn ../see/features $here/tell/features
+finesight train sft configs/sft_nano_look.toml --resume
 finesight train sft configs/sft_nano_tell.toml --resume
 [[ -d $here/half ]] || finesight export half $here/tell/model $here/half
 
