@@ -162,7 +162,11 @@ SUSPECTED = (
         # Against nothing at all a quarter is enough, a tenth is not.
         ("Which distortion is present?", ("No distortion", "Motion blur"), "B."),
         ("Which distortion is present?", ("No distortion", "Overexposure"), "A."),
-        ("Where is motion blur visible?", ("The lower part of the image", "The upper left part of the image"), "B."),
+        (
+            "Where is motion blur visible?",
+            ("The lower part of the image", "The upper left part of the image"),
+            "B.",
+        ),
         ("How severe is the motion blur?", ("Not visible", "Minor", "Severe"), "C."),
         ("How severe is the overexposure?", ("Not visible", "Minor", "Severe"), "A."),
         # A finding of the type that lies elsewhere is still the one that is asked for.

@@ -102,7 +102,9 @@ def test_types_that_are_not_named_are_suspected_with_their_probability(picture):
     outcome = outcome_of(picture, spelt(ANSWER)._replace(suspected=suspicions), "m")
     assert {f.type for f in outcome.suspected} == set(DistortionType) - {NOISE.type, DARK.type}
     told = outcome.record()["suspected"]
-    assert [row["confidence"] for row in told] == sorted((f.confidence for f in outcome.suspected), reverse=True)
+    assert [row["confidence"] for row in told] == sorted(
+        (f.confidence for f in outcome.suspected), reverse=True
+    )
 
 
 def test_confidence_is_the_geometric_mean_of_what_says_a_finding():

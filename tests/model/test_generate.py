@@ -209,7 +209,7 @@ def test_level_probabilities_are_the_softmax_over_the_five_words(tiny, requests)
     assert completion.levels == pytest.approx(logits[five].softmax(-1).tolist(), abs=1e-5)
 
 
-def test_levels_of_a_nano_are_those_of_its_level_head_picture_by_picture(tiny, requests):
+def test_a_nano_grades_and_suspects_by_its_dense_head_picture_by_picture(tiny, requests):
     model = tiny("finesight_nano")
     word = model.tokenizer(" good", add_special_tokens=False)["input_ids"]
     with favouring(model, word, 1e4):
@@ -218,7 +218,7 @@ def test_levels_of_a_nano_are_those_of_its_level_head_picture_by_picture(tiny, r
     for request, completions in zip(requests, answers, strict=True):
         with torch.no_grad():
             view = model.family.look(model.family.features([model.see(request.picture)]))
-        seen.append(view.level[0].softmax(-1).tolist())
+        seen.append(view.glance(0, view.presence.shape[1]).levels)
         for completion in completions:
             assert completion.levels == pytest.approx(seen[-1], abs=1e-4)
             assert [f.type for f in completion.suspected] == list(DistortionType)

@@ -291,9 +291,11 @@ def test_the_trunk_of_a_nano_is_trained_where_it_is_not_frozen_and_the_decoder_s
     config = settings_for(training_set, tmp_path / "tuned", **fields)
     old, new = weights(before), weights(train_sft(config))
     moved = {name: float((new[name] - old[name]).abs().max()) for name in old}
-    by_part = {part: [m for n, m in moved.items() if part in n] for part in (".trunk.", ".encoder.", "language")}
+    by_part = {
+        part: [m for n, m in moved.items() if part in n] for part in (".trunk.", ".encoder.", "language")
+    }
     assert all(m == 0 for m in by_part["language"])
-    # Adam's first steps are as long as the rate, which falls over three steps to a sum of 1.1; of the trunk half of it.
+    # Adam's first steps are as long as the rate, which falls over three steps to a sum of 1.1; the trunk's half.
     assert 0.4e-3 < max(by_part[".trunk."]) < 0.6e-3 < max(by_part[".encoder."])
     assert not (config.out / "features").exists()
 

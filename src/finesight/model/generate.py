@@ -221,7 +221,7 @@ def resting(family: nn.Module) -> Iterator[None]:
 def _at_a_glance(written: Written, stem: Stem, question: int) -> Written:
     """An answer with what a dense head says of its picture, where there is one: all types, the level if it chose one.
 
-    A head that has learnt nothing but levels grades finely; the word that the decoder takes over from it is sure.
+    A dense head grades finely; the word that the decoder takes over from it is sure.
     """
     if stem.glances is None:
         return written

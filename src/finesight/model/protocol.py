@@ -29,7 +29,7 @@ class Completion(NamedTuple):
 
     text: as generated, the end token included where it came. starts, logprobs: per token, where it begins in
     `text` and its log-probability (empty where the back end does not tell). levels: probabilities of the
-    five quality levels from worst to best where the answer last chose one, by the level head of a model that has
+    five quality levels from worst to best where the answer last chose one, by the dense head of a model that has
     one, else by the words; None where it chose none.
     tokens: ids, the end token included where it came (empty where the back end does not tell); finished: whether the
     answer came to its end token. suspected: every type as the finding it would be, with the probability that the

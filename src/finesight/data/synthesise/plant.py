@@ -7,13 +7,14 @@ from math import hypot
 import numpy as np
 
 from finesight.data.content import describe_content
-from finesight.data.synthesise import judge, phrases
+from finesight.data.synthesise import phrases
 from finesight.data.synthesise.config import SynthesisConfig
 from finesight.data.synthesise.distorters import DISTORTIONS
 from finesight.data.synthesise.place import Placement, claim, find_place
 from finesight.data.synthesise.plan import Wish, draw_number, draw_wish
 from finesight.data.synthesise.region import Region, Rgb, blend, changed_part
 from finesight.data.synthesise.scene import Scene
+from finesight.schema import opinion
 from finesight.schema.annotation import Annotation, Distortion
 from finesight.schema.box import Box
 from finesight.schema.taxonomy import Level
@@ -78,8 +79,8 @@ def annotate(rgb: Rgb, placements: list[Placement]) -> Annotation:
     """The record of a clean picture that carries these distortions, most significant first."""
     height, width = rgb.shape[:2]
     distortions = [_label(p.wish, p.region.box(width, height)) for p in placements]
-    penalties = [judge.penalty(d.type, d.severity, d.box) for d in distortions]
-    mos = round(judge.mean_opinion_score(penalties), 3)
+    penalties = [opinion.penalty(d.type, d.severity, d.box) for d in distortions]
+    mos = round(opinion.mean_opinion_score(penalties), 3)
     return Annotation(
         image="",
         width=width,
@@ -128,7 +129,7 @@ def _label(wish: Wish, box: Box) -> Distortion:
         type=kind,
         severity=severity,
         box=box,
-        significance=judge.significance(kind, severity, box),
+        significance=opinion.significance(kind, severity, box),
         position=place_of(box),
         manifestation=phrases.manifestation(kind, severity),
         impact=phrases.impact(severity),

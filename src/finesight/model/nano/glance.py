@@ -9,14 +9,25 @@ from numpy.typing import NDArray
 
 from finesight.schema.box import SCALE, Box
 from finesight.schema.diagnosis import Finding
-from finesight.schema.taxonomy import DistortionType, Severity
+from finesight.schema.opinion import BEST_MOS, SEVERITY_WEIGHTS, TYPE_WEIGHTS
+from finesight.schema.taxonomy import DistortionType, Level, Severity
 
 Array = NDArray[np.float32]
+Double = NDArray[np.float64]
+
+
+SEEN_TOLERANCE = 2.6
+"""Sum of the penalties of what cells see at which the score has lost 63 % of its way to 1.
+
+More than that of true distortions (see opinion.py): a little of every type is suspected everywhere. Chosen so that
+the score has no bias on pictures of the training photographs."""
+_TYPE_WEIGHTS = np.array(list(TYPE_WEIGHTS.values()))
+_SEVERITY_WEIGHTS = np.array(list(SEVERITY_WEIGHTS.values()))
 
 
 class Glance(NamedTuple):
-    """levels: probabilities of the five quality levels, worst to best. types: of each type the finding it would be,
-    by the cell that is surest of it, with the probability that the picture has the type as its confidence.
+    """levels: probabilities of the five quality levels, worst to best, see `_graded`. types: of each type the finding
+    it would be, by the cell that is surest of it, with the probability that the picture has it as confidence.
     """
 
     levels: tuple[float, ...]
@@ -40,5 +51,30 @@ def glance(presence: Array, severity: Array, box: Array, level: Array, types: Ar
         )
         for number, (kind, cell) in enumerate(zip(DistortionType, surest, strict=True))
     ]
-    shares = np.exp(level.astype(np.float64) - level.max())
-    return Glance(tuple((shares / shares.sum()).tolist()), tuple(found))
+    return Glance(tuple(_graded(presence, severity, level).tolist()), tuple(found))
+
+
+def _graded(presence: Array, severity: Array, level: Array) -> Double:
+    """(5,) probabilities of the levels, half by the level head, half by what the cells see.
+
+    The head has learnt levels and is the better judge of one picture beside another; but it has seen few pictures of
+    one scene growing worse. What cells see adds up: the more of them see more, the lower the score.
+    """
+    return (_softmax(level) + _by_what_is_seen(presence, severity)) / 2
+
+
+def _by_what_is_seen(presence: Array, severity: Array) -> Double:
+    """(5,) probabilities whose mean is the score that the opinion model of the training data gives to what is seen.
+
+    The penalty of a type is type weight x expected severity x root of the share of the picture that has it.
+    """
+    seen = 1 / (1 + np.exp(-presence.astype(np.float64)))
+    how = (seen[..., None] * _softmax(severity)).sum(0) / seen.sum(0)[:, None]
+    penalty = (_TYPE_WEIGHTS * (how @ _SEVERITY_WEIGHTS) * np.sqrt(seen.mean(0))).sum()
+    score = 1 + (BEST_MOS - 1) * np.exp(-penalty / SEEN_TOLERANCE)
+    return np.clip(1 - np.abs(np.arange(1, len(Level) + 1) - score), 0, None)
+
+
+def _softmax(x: Array) -> Double:
+    shares = np.exp(x.astype(np.float64) - x.max(-1, keepdims=True))
+    return np.asarray(shares / shares.sum(-1, keepdims=True))

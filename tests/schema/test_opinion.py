@@ -2,8 +2,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from finesight.data.synthesise.judge import BEST_MOS, centrality, mean_opinion_score, penalty, significance
 from finesight.schema.box import Box
+from finesight.schema.opinion import BEST_MOS, centrality, mean_opinion_score, penalty, significance
 from finesight.schema.taxonomy import DistortionType as T
 from finesight.schema.taxonomy import Severity as S
 
