@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from finesight.model.nano.proposals import KINDS, TOLD, WHAT_FEATURES, Ballot, Proposals, gather_votes
-from finesight.model.nano.votes import SLOTS, votes_of
+from finesight.model.nano.votes import SLOTS, THERE, votes_of
 from finesight.schema.box import Box
 from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.taxonomy import DistortionType, Severity
@@ -64,6 +64,18 @@ def test_a_type_the_picture_does_not_have_is_not_proposed():
     ballot = voted(presence, box, types=[])
     assert not ballot.mean(box).any()
     assert not ballot.kinds.any()
+
+
+@pytest.mark.parametrize("kind", DistortionType)
+def test_every_type_has_its_own_probability_from_which_the_picture_has_it(kind):
+    presence, box = votes_for(*((cell, KINDS.index(kind), LEFT, 0.9) for cell in range(3)))
+    found = []
+    for beside in (-0.01, 0.01):
+        types = torch.tensor([[THERE[kind] + beside if k is kind else 0.0 for k in KINDS]])
+        found.append(
+            bool(gather_votes(presence, box, torch.ones(1, CELLS, dtype=torch.bool), types).kinds.any())
+        )
+    assert found == [False, True]
 
 
 def test_a_type_the_picture_has_is_proposed_by_its_surest_cell_where_no_cell_believes_in_it():

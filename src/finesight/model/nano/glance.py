@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 Double = NDArray[np.float64]
 
 
-SEEN_TOLERANCE = 2.6
+SEEN_TOLERANCE = 2.3
 """Sum of the penalties of what cells see at which the score has lost 63 % of its way to 1.
 
 More than that of true distortions (see opinion.py): a little of every type is suspected everywhere. Chosen so that
