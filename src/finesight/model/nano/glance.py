@@ -72,7 +72,7 @@ def _by_what_is_seen(presence: Array, severity: Array) -> Double:
     how = (seen[..., None] * _softmax(severity)).sum(0) / seen.sum(0)[:, None]
     penalty = (_TYPE_WEIGHTS * (how @ _SEVERITY_WEIGHTS) * np.sqrt(seen.mean(0))).sum()
     score = 1 + (BEST_MOS - 1) * np.exp(-penalty / SEEN_TOLERANCE)
-    return np.clip(1 - np.abs(np.arange(1, len(Level) + 1) - score), 0, None)
+    return np.asarray(np.clip(1 - np.abs(np.arange(1, len(Level) + 1) - score), 0, None))
 
 
 def _softmax(x: Array) -> Double:

@@ -67,8 +67,8 @@ class Dense(NamedTuple):
     def glance(self, picture: int, cells: int) -> Glance:
         """What is said of one picture of the batch, which has so many cells."""
         numbers = (self.presence, self.severity, self.box, self.level, self.types)
-        *of_cells, level, types = (t[picture].float().cpu().numpy() for t in numbers)
-        return glance(*(t[:cells] for t in of_cells), level, types)
+        presence, severity, box, level, types = (t[picture].float().cpu().numpy() for t in numbers)
+        return glance(presence[:cells], severity[:cells], box[:cells], level, types)
 
     def proposals(self, valid: Tensor) -> Proposals:
         """What cells that agree say together."""
