@@ -120,7 +120,7 @@ def test_answers_are_in_the_order_of_their_numbers():
 
 def test_an_answer_that_came_to_its_end_has_its_end_token_again():
     (completion,) = read(choice("Fine.", logprobs=said((b"Fine", -1), (b".", -2), (b"<|im_end|>", -0.5))))
-    assert completion == ("Fine.<|im_end|>", (0, 4, 5), (-1, -2, -0.5), None, (), True)
+    assert completion == ("Fine.<|im_end|>", (0, 4, 5), (-1, -2, -0.5), None, (), True, ())
     (cut,) = read(choice("Fine.", "length", logprobs=said((b"Fine", -1), (b".", -2))))
     assert (cut.text, cut.starts, cut.finished) == ("Fine.", (0, 4), False)
 
@@ -136,7 +136,7 @@ def test_tokens_begin_where_what_stands_before_them_ends(raws):
 
 def test_tokens_that_spell_another_text_tell_no_places():
     (completion,) = read(choice("(1,2)", logprobs=said((b"(3,", -1), (b"4)", -2)), token_ids=[8, 9]))
-    assert completion == ("(1,2)", (), (-1, -2), None, (8, 9), True)
+    assert completion == ("(1,2)", (), (-1, -2), None, (8, 9), True, ())
 
 
 def test_levels_are_the_shares_of_the_five_words_where_the_last_was_chosen():
