@@ -9,10 +9,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 photos=$1 pairs=$2 here=runs/nano
 
+synthesise() {
+  finesight data synthesise "$photos" "$here/$1" --size 512 --workers 2 --balance tempered --variety wide "${@:2}"
+}
 whole() { [[ -f $here/$1 ]] || { shift && "$@"; }; }
 
-finesight data synthesise "$photos" $here/made --count 24000 --seed 3 --size 512 --workers 2 \
-  --balance tempered --variety wide --clean-share 0.14
+synthesise made --count 24000 --seed 3 --clean-share 0.14
 whole train/train/metadata.json finesight data split $here/made $here/train --photos "$photos"
 whole pairs.made/metadata.json finesight data pairs "$pairs" $here/pairs.made --count 1600 --seed 4
 whole pairs/train/metadata.json finesight data split $here/pairs.made $here/pairs --test-share 0.4
@@ -28,8 +30,7 @@ finesight train sft configs/sft_nano_see.toml --resume
 mkdir -p $here/say && ln -sfn ../see/features $here/say/features
 finesight train sft configs/sft_nano_say.toml --resume
 
-finesight data synthesise "$photos" $here/more.made --count 16000 --seed 5 --size 512 --workers 2 \
-  --balance tempered --variety wide --clean-share 0.2
+synthesise more.made --count 16000 --seed 5 --clean-share 0.2
 whole more/train/metadata.json finesight data split $here/more.made $here/more --photos "$photos"
 finesight data join $here/train/train $here/more/train $here/pairs/train --out $here/both
 whole both/samples/combined.json finesight data questions $here/both $here/both/samples --choices 8

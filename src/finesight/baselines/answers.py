@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from string import ascii_uppercase
 
 from finesight.schema.bench import BenchQuestion
+from finesight.schema.box import Box
 from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.region import clipped
 from finesight.schema.sample import Subclass
@@ -105,21 +106,25 @@ def _evidence(finding: Finding, types: frozenset[DistortionType], place: str | N
     """Severity (1..3) times the share of the place, or of the picture, that the finding covers."""
     if types and finding.type not in types:
         return 0.0
-    area = CELLS.get(place) if place else None
-    if area is None:
-        return finding.severity.rank * finding.box.area
-    shared = finding.box.clip(area)
-    return finding.severity.rank * (shared.area / area.area if shared else 0.0)
+    covered = _covered(finding.box, place)
+    return finding.severity.rank * (finding.box.area if covered is None else covered)
 
 
 def _suspicion(finding: Finding, types: frozenset[DistortionType], place: str | None) -> float:
-    """Its confidence, and of this the share that falls on the place, if there is one."""
-    area = CELLS.get(place) if place else None
+    """Its confidence (0..1), times the share of the place that it covers, if there is a place."""
     if types and finding.type not in types:
         return 0.0
-    shared = finding.box.clip(area) if area else None
-    part = 1.0 if area is None else shared.area / area.area if shared else 0.0
-    return (finding.confidence or 0.0) * part
+    covered = _covered(finding.box, place)
+    return (finding.confidence or 0.0) * (1.0 if covered is None else covered)
+
+
+def _covered(box: Box, place: str | None) -> float | None:
+    """The share (0..1) of a place that a box covers; None where no part of the picture is meant."""
+    area = CELLS.get(place) if place else None
+    if area is None:
+        return None
+    shared = box.clip(area)
+    return shared.area / area.area if shared else 0.0
 
 
 def _types_in(text: str) -> frozenset[DistortionType]:

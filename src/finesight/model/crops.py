@@ -176,5 +176,6 @@ def _with(whole: Outcome, said: Diagnosis, added: Sequence[Finding], scores: Seq
         at_most = list(Level)[max(0, min(len(Level), round(score)) - 1)]
         level = min(level or at_most, at_most, key=lambda one: one.rank)
     diagnosis = Diagnosis(content=said.content, findings=(*said.findings, *added), level=level)
-    suspected = tuple(f for f in whole.suspected if f.type not in {a.type for a in added})
+    named = {finding.type for finding in added}
+    suspected = tuple(f for f in whole.suspected if f.type not in named)
     return whole.model_copy(update={"diagnosis": diagnosis, "suspected": suspected, "score": score})

@@ -31,7 +31,8 @@ SEVERITY_WEIGHTS: dict[Severity, float] = {Severity.MINOR: 0.35, Severity.MODERA
 BEST_MOS = 4.8
 """Score of a picture without distortions, on 1..5: people seldom give full marks."""
 
-_TOLERANCE = 1.9  # sum of penalties at which the score has lost 63 % of its way to 1
+TOLERANCE = 1.9
+"""Sum of penalties at which the score has lost 63 % of its way to 1."""
 
 
 def penalty(kind: T, severity: Severity, box: Box) -> float:
@@ -46,9 +47,9 @@ def significance(kind: T, severity: Severity, box: Box) -> float:
     return round(100 * penalty(kind, severity, box), 3)
 
 
-def mean_opinion_score(penalties: Iterable[float]) -> float:
+def mean_opinion_score(penalties: Iterable[float], tolerance: float = TOLERANCE) -> float:
     """Score on 1..5 of a picture with these penalties; every further one lowers it."""
-    return 1 + (BEST_MOS - 1) * exp(-sum(penalties) / _TOLERANCE)
+    return 1 + (BEST_MOS - 1) * exp(-sum(penalties) / tolerance)
 
 
 def centrality(box: Box) -> float:

@@ -68,7 +68,8 @@ def test_a_forward_of_the_vision_tower_is_what_torch_counts(model, counted, see)
 
 
 def test_a_training_step_of_the_vision_tower_is_what_torch_counts(model, counted, see):
-    if model.config.model_type == "finesight_nano":  # estimates are of its encoder; the trunk is frozen by default
+    # What is counted of a nano is its encoder: the trunk is frozen by default.
+    if model.config.model_type == "finesight_nano":
         model.model.visual.trunk.requires_grad_(False)
     estimate = flops(size_of(model), PICTURE, Recipe(train_vision=True))
     assert counted(lambda: see(model), backward=True) == pytest.approx(estimate.total, rel=0.02)

@@ -9,18 +9,17 @@ from numpy.typing import NDArray
 
 from finesight.schema.box import SCALE, Box
 from finesight.schema.diagnosis import Finding
-from finesight.schema.opinion import BEST_MOS, SEVERITY_WEIGHTS, TYPE_WEIGHTS
+from finesight.schema.opinion import SEVERITY_WEIGHTS, TYPE_WEIGHTS, mean_opinion_score
 from finesight.schema.taxonomy import DistortionType, Level, Severity
 
 Array = NDArray[np.float32]
 Double = NDArray[np.float64]
 
-
 SEEN_TOLERANCE = 2.3
-"""Sum of the penalties of what cells see at which the score has lost 63 % of its way to 1.
+"""`opinion.TOLERANCE` for what cells see: more, as they suspect a little of every type everywhere.
 
-More than that of true distortions (see opinion.py): a little of every type is suspected everywhere. Chosen so that
-the score has no bias on pictures of the training photographs."""
+Chosen so that the score has no bias on pictures of the training photographs."""
+_SEVERITIES = list(Severity)
 _TYPE_WEIGHTS = np.array(list(TYPE_WEIGHTS.values()))
 _SEVERITY_WEIGHTS = np.array(list(SEVERITY_WEIGHTS.values()))
 
@@ -41,11 +40,11 @@ def glance(presence: Array, severity: Array, box: Array, level: Array, types: Ar
         presence: (N, T), severity: (N, T, 3), level: (5,), types: (T,), all logits. box: (N, T, 4) xyxy in shares.
     """
     surest = presence.argmax(0)
-    sure = 1 / (1 + np.exp(-types.astype(np.float64)))
+    sure = _sigmoid(types)
     found = [
         Finding(
             type=kind,
-            severity=list(Severity)[int(severity[cell, number].argmax())],
+            severity=_SEVERITIES[int(severity[cell, number].argmax())],
             box=Box.of(*np.round(box[cell, number] * SCALE).astype(int).tolist()),
             confidence=float(sure[number]),
         )
@@ -68,11 +67,15 @@ def _by_what_is_seen(presence: Array, severity: Array) -> Double:
 
     The penalty of a type is type weight x expected severity x root of the share of the picture that has it.
     """
-    seen = 1 / (1 + np.exp(-presence.astype(np.float64)))
+    seen = _sigmoid(presence)
     how = (seen[..., None] * _softmax(severity)).sum(0) / seen.sum(0)[:, None]
-    penalty = (_TYPE_WEIGHTS * (how @ _SEVERITY_WEIGHTS) * np.sqrt(seen.mean(0))).sum()
-    score = 1 + (BEST_MOS - 1) * np.exp(-penalty / SEEN_TOLERANCE)
+    penalties = _TYPE_WEIGHTS * (how @ _SEVERITY_WEIGHTS) * np.sqrt(seen.mean(0))
+    score = mean_opinion_score(penalties, SEEN_TOLERANCE)
     return np.asarray(np.clip(1 - np.abs(np.arange(1, len(Level) + 1) - score), 0, None))
+
+
+def _sigmoid(x: Array) -> Double:
+    return np.asarray(1 / (1 + np.exp(-x.astype(np.float64))))
 
 
 def _softmax(x: Array) -> Double:

@@ -135,7 +135,6 @@ class OnnxGenerator:
         """The likeliest answer to a question, token by token; seen: what the dense head says beside it."""
         tokens: list[int] = []
         logprobs: list[float] = []
-        graded = False
         new = list(question)
         boxes = BoxRules(self._boxes) if self._boxes else None
         while True:
@@ -151,19 +150,17 @@ class OnnxGenerator:
             if boxes:
                 boxes.enter(0, token)
             logprobs.append(float(said[token]))
-            graded = graded or token in self.about.levels
             if token == self.about.end_id or len(tokens) == self.max_new_tokens:
                 break
             new = [token]
-        return self._completion(tokens, logprobs)._replace(
-            levels=seen.levels if graded else None, suspected=seen.types
-        )
+        return self._completion(tokens, logprobs, seen)
 
-    def _completion(self, tokens: list[int], logprobs: list[float]) -> Completion:
+    def _completion(self, tokens: list[int], logprobs: list[float], seen: Glance) -> Completion:
         text = self._text(tokens)
         starts = tuple(len(self._text(tokens[:i])) for i in range(len(tokens)))
+        levels = None if set(tokens).isdisjoint(self.about.levels) else seen.levels
         finished = tokens[-1] == self.about.end_id
-        return Completion(text, starts, tuple(logprobs), None, tuple(tokens), finished)
+        return Completion(text, starts, tuple(logprobs), levels, tuple(tokens), finished, seen.types)
 
     def _text(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(list(tokens), skip_special_tokens=False)
