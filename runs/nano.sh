@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# From photographs to the weights that the package ships. Two cores, 6 GB of memory, 20 GB of disk, some hours.
+# From photographs to the weights that the package ships. Two cores, 8 GB of memory, 30 GB of disk, some hours.
 #
 #   runs/nano.sh PHOTOS PAIRS
 #
-# PHOTOS: a folder of clean photographs. PAIRS: a folder of NAME_real.* and NAME_mean.*, a camera's noise and its mean.
+# PHOTOS: a folder of clean photographs, some of which are kept for the test. PAIRS: a folder of NAME_real.* and
+# NAME_mean.*, a camera's noise and its mean. Further photographs to train on come with packages (runs/photos.sh).
 # All of it lies in runs/nano. A run that was killed goes on where it was; what is whole is not made again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 photos=$1 pairs=$2 here=runs/nano
 
 synthesise() {
-  finesight data synthesise "$photos" "$here/$1" --size 512 --workers 2 --balance tempered --variety wide "${@:2}"
+  finesight data synthesise "$1" "$here/$2" --size 512 --workers 2 --balance tempered --variety wide "${@:3}"
 }
 whole() { [[ -f $here/$1 ]] || { shift && "$@"; }; }
 
-synthesise made --count 24000 --seed 3 --clean-share 0.14
+synthesise "$photos" made --count 24000 --seed 3 --clean-share 0.14
 whole train/train/metadata.json finesight data split $here/made $here/train --photos "$photos"
 whole pairs.made/metadata.json finesight data pairs "$pairs" $here/pairs.made --count 1600 --seed 4
 whole pairs/train/metadata.json finesight data split $here/pairs.made $here/pairs --test-share 0.4
@@ -30,12 +31,19 @@ finesight train sft configs/sft_nano_see.toml --resume
 mkdir -p $here/say && ln -sfn ../see/features $here/say/features
 finesight train sft configs/sft_nano_say.toml --resume
 
-synthesise more.made --count 16000 --seed 5 --clean-share 0.2
+synthesise "$photos" more.made --count 16000 --seed 5 --clean-share 0.2
 whole more/train/metadata.json finesight data split $here/more.made $here/more --photos "$photos"
 finesight data join $here/train/train $here/more/train $here/pairs/train --out $here/both
 whole both/samples/combined.json finesight data questions $here/both $here/both/samples --choices 8
-mkdir -p $here/look $here/tell && ln -sfn ../see/features $here/look/features && ln -sfn ../see/features $here/tell/features
+mkdir -p $here/look && ln -sfn ../see/features $here/look/features
 finesight train sft configs/sft_nano_look.toml --resume
+
+runs/photos.sh $here/photos
+synthesise $here/photos met.made --count 24000 --seed 6 --clean-share 0.2
+finesight data join $here/train/train $here/more/train $here/pairs/train $here/met.made --out $here/many
+whole many/samples/combined.json finesight data questions $here/many $here/many/samples --choices 8
+mkdir -p $here/meet $here/tell && ln -sfn ../see/features $here/meet/features && ln -sfn ../see/features $here/tell/features
+finesight train sft configs/sft_nano_meet.toml --resume
 finesight train sft configs/sft_nano_tell.toml --resume
 [[ -d $here/half ]] || finesight export half $here/tell/model $here/half
 
