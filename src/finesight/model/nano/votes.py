@@ -30,7 +30,8 @@ THERE = {
 }
 """A picture has a type from this probability on.
 
-Chosen on pictures of photographs that neither training nor test has (`finesight data photos`), by the F1 of each type."""
+Chosen on pictures of photographs that neither training nor test has (`finesight data photos`), by the F1 of each
+type."""
 BELIEVED = 0.7
 """A cell votes for a type from this probability on."""
 SAME = 0.1
