@@ -6,7 +6,7 @@
 set -euo pipefail
 list=$(realpath "$(dirname "$0")/photos.txt")
 mkdir -p "$1" && out=$(realpath "$1")
-work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
+work=$(mktemp -d) && trap 'rm -rf "$work" "$out/.half"' EXIT
 cd "$work"
 
 fetch() { # npm NAME@VERSION or deb NAME; prints the folder it is unpacked in
@@ -23,8 +23,8 @@ fetch() { # npm NAME@VERSION or deb NAME; prints the folder it is unpacked in
 
 while read -r digest registry package path name; do
   [[ -f $out/$name ]] && continue
-  cp "$(fetch "$registry" "$package")/$path" "$work/photo"
-  echo "$digest $work/photo" | sha256sum --check --quiet || { echo "$package: $path is another picture than it was" >&2; exit 1; }
-  mv "$work/photo" "$out/$name"
+  cp "$(fetch "$registry" "$package")/$path" "$out/.half"
+  echo "$digest $out/.half" | sha256sum --check --quiet || { echo "$package: $path is another picture than it was" >&2; exit 1; }
+  mv "$out/.half" "$out/$name"
 done < "$list"
 ls "$out" | wc -l
