@@ -98,7 +98,9 @@ def test_the_reward_rises_on_a_toy_and_equally_on_trees_and_rows(grpo_for, tmp_p
     """Letters of the first half of the alphabet; trees with room for one answer only are rows."""
     curves = {}
     for way in ("tree", "rows"):
-        session = begin(grpo_for(tmp_path / way, steps=16, seed=1, learning_rate=5e-3, sampling={"samples": 8}))
+        session = begin(
+            grpo_for(tmp_path / way, steps=16, seed=1, learning_rate=5e-3, sampling={"samples": 8})
+        )
         if way == "rows":
             monkeypatch.setattr(learner, "plant", lambda lessons, prefixes, _: plant(lessons, prefixes, 1))
         learn(session)
