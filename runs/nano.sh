@@ -14,6 +14,7 @@ synthesise() {
   finesight data synthesise "$1" "$here/$2" --size 512 --workers 2 --balance tempered --variety wide "${@:3}"
 }
 whole() { [[ -f $here/$1 ]] || { shift && "$@"; }; }
+share_features() { mkdir -p "$here/$1" && ln -sfn ../see/features "$here/$1/features"; } # a picture goes through the trunk once
 
 synthesise "$photos" made --count 24000 --seed 3 --clean-share 0.14
 whole train/train/metadata.json finesight data split $here/made $here/train --photos "$photos"
@@ -28,22 +29,23 @@ whole bench/questions.jsonl finesight data bench $here/test/test $here/bench
 whole test/test/samples/combined.json finesight data questions $here/test/test $here/test/test/samples
 
 finesight train sft configs/sft_nano_see.toml --resume
-mkdir -p $here/say && ln -sfn ../see/features $here/say/features
+share_features say
 finesight train sft configs/sft_nano_say.toml --resume
 
 synthesise "$photos" more.made --count 16000 --seed 5 --clean-share 0.2
 whole more/train/metadata.json finesight data split $here/more.made $here/more --photos "$photos"
 finesight data join $here/train/train $here/more/train $here/pairs/train --out $here/both
 whole both/samples/combined.json finesight data questions $here/both $here/both/samples --choices 8
-mkdir -p $here/look && ln -sfn ../see/features $here/look/features
+share_features look
 finesight train sft configs/sft_nano_look.toml --resume
 
 runs/photos.sh $here/photos
 synthesise $here/photos met.made --count 24000 --seed 6 --clean-share 0.2
 finesight data join $here/train/train $here/more/train $here/pairs/train $here/met.made --out $here/many
 whole many/samples/combined.json finesight data questions $here/many $here/many/samples --choices 8
-mkdir -p $here/meet $here/tell && ln -sfn ../see/features $here/meet/features && ln -sfn ../see/features $here/tell/features
+share_features meet
 finesight train sft configs/sft_nano_meet.toml --resume
+share_features tell
 finesight train sft configs/sft_nano_tell.toml --resume
 [[ -d $here/half ]] || finesight export half $here/tell/model $here/half
 
