@@ -6,8 +6,9 @@ others that cost as much, with several seeds each, and are scored on pictures of
     python benchmarks/grpo_paths.py TRAIN BENCH OUT --seeds 0 1 2 [--only NAME ...] [--ablations] [--json]
 
 TRAIN: a data folder with samples/combined.json. BENCH: a folder as `finesight eval` takes it. Every arm is a pipeline
-of its own (docs/pipeline.md) that goes on from the model of another one. A run that was killed goes on; the table is
-printed at the end, `--json` as one object.
+of its own (docs/pipeline.md) that goes on from the model of another one. With `--sight MODEL` the base is a new
+decoder behind the encoder of a trained nano, as the article's base sees before it is tuned. A run that was killed
+goes on; the table is printed at the end, `--json` as one object.
 """
 
 from __future__ import annotations
@@ -25,10 +26,13 @@ from rich.console import Console
 from finesight.data.folder import SAMPLES, link_images
 from finesight.data.merge.folder import merge_folder
 from finesight.data.readers.samples import COMBINED, read_samples, write_samples
+from finesight.model.load import LoadedModel, load_model, save_model
+from finesight.model.nano.build import NanoSize, build_nano
 from finesight.scoring.mipi import INDICATORS
 from finesight.train.exam import compare, examine, read_scores
 from finesight.train.pipeline import run_pipeline
 from finesight.train.pipeline_settings import GRPO, MINED, MODEL, SFT, PipelineConfig
+from finesight.train.prepare import FEATURES
 from finesight.train.track import read_metrics
 
 FOUND = ("type_f1", "box_f1", "severity_accuracy", "level_accuracy")
@@ -83,8 +87,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("train", type=Path)
     parser.add_argument("bench", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--side", type=int, default=336, help="pictures are shrunk to this side, squared")
-    parser.add_argument("--dense-steps", type=int, default=2000, help="of the encoder alone, in the base")
+    parser.add_argument("--side", type=int, default=336, help="new nanos shrink pictures to it, squared")
+    parser.add_argument("--sight", metavar="MODEL", help="a nano whose encoder the base has")
+    parser.add_argument("--dense-steps", type=int, default=2000, help="of the encoder alone, without --sight")
     parser.add_argument("--base-steps", type=int, default=150, help="of SFT, in the base")
     parser.add_argument("--sft-steps", type=int, default=850, help="of SFT before GRPO")
     parser.add_argument(
@@ -110,7 +115,9 @@ def paths(arguments: argparse.Namespace) -> dict[str, Arm]:
     grpo, exchange = arguments.grpo_steps, arguments.exchange
     small = {"max_pixels": arguments.side**2}
     long, alone = sft + round(grpo * exchange), grpo + round(sft / exchange)
-    first = {"steps": dense + base, "dense_steps": dense, "nano": small}
+    first: dict[str, Any] = {"steps": dense + base, "dense_steps": dense, "nano": small}
+    if arguments.sight:
+        first = {"steps": base}
     return {
         "base": Arm("", ("sft",), {"sft": first}),
         "sft separate": Arm("base", ("sft",), {"sft": {"steps": arguments.separate_steps, "questions": 1}}),
@@ -164,6 +171,7 @@ def measure(
     kept = folder(arguments, name, seed) / "figures.json"
     if not kept.is_file():
         config = pipeline(arguments, every, name, seed)
+        share_features(config)
         began = time.process_time()
         run_pipeline(config, tell=lambda stage, seen: None)
         spent = time.process_time() - began
@@ -180,7 +188,7 @@ def pipeline(arguments: argparse.Namespace, every: dict[str, Arm], name: str, se
     for other in (arm.start, arm.mined):
         if other:
             measure(arguments, every, other, seed)
-    start = model(pipeline(arguments, every, arm.start, seed)) if arm.start else None
+    start = model(pipeline(arguments, every, arm.start, seed)) if arm.start else sighted(arguments, seed)
     given = {"sft": TEACH, "grpo": REWARD} if "grpo" in arm.stages else {"sft": TEACH}
     return PipelineConfig.model_validate(
         {
@@ -194,6 +202,41 @@ def pipeline(arguments: argparse.Namespace, every: dict[str, Arm], name: str, se
         | {"rollout": {"rows": 128} | arm.settings.get("rollout", {})}
         | {"mining": arm.settings.get("mining", {})}
         | {section: values | arm.settings.get(section, {"steps": 1}) for section, values in given.items()}
+    )
+
+
+def share_features(config: PipelineConfig) -> None:
+    """One folder of features for all arms: the trunk is the same, so a picture goes through it once."""
+    features = (config.out.parent / FEATURES).resolve()
+    features.mkdir(parents=True, exist_ok=True)
+    for stage in set(config.stages) & {SFT, GRPO}:
+        (config.out / stage).mkdir(parents=True, exist_ok=True)
+        if not (config.out / stage / FEATURES).exists():
+            (config.out / stage / FEATURES).symlink_to(features)
+
+
+def sighted(arguments: argparse.Namespace, seed: int) -> str | None:
+    """A nano with the encoder of `--sight` and a decoder that has learned nothing; None without."""
+    if not arguments.sight:
+        return None
+    out: Path = arguments.out / f"sighted-{seed}"
+    if not out.is_dir():
+        seeing = load_model(arguments.sight)
+        new = build_nano(size_of(seeing), seeing.tokenizer, seed)
+        new.family.model.model.visual.load_state_dict(seeing.family.model.model.visual.state_dict())
+        save_model(new, out)
+    return str(out)
+
+
+def size_of(nano: LoadedModel) -> NanoSize:
+    """What `build_nano` made it of."""
+    text, vision = nano.family.model.config.text_config, nano.family.model.config.vision_config
+    return NanoSize(
+        width=text.hidden_size,
+        layers=text.num_hidden_layers - 1,
+        heads=text.num_attention_heads,
+        encoder_layers=vision.encoder_layers,
+        **nano.description.policy.model_dump(include={"min_pixels", "max_pixels"}),
     )
 
 
