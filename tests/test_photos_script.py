@@ -63,6 +63,14 @@ def test_another_picture_than_it_was_is_refused(script):
     assert not list((script.parent / "out").iterdir())
 
 
+def test_a_package_that_does_not_come_is_named(script):
+    (script.parent / "bin" / "npm").write_text("#!/bin/sh\nexit 1\n")
+    done = run(script, "0" * 64)
+    assert done.returncode != 0
+    assert "@some/scenes@1.0.0: does not come from npm" in done.stderr
+    assert not list((script.parent / "out").iterdir())
+
+
 def test_every_photograph_of_the_list_has_a_digest_a_version_and_a_name_of_its_own():
     lines = (RUNS / "photos.txt").read_text().splitlines()
     assert all(
