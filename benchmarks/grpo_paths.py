@@ -51,8 +51,14 @@ REWARD: dict[str, Any] = {
     "questions": 4,
     "learning_rate": 1e-4,
     "warmup": 5,
-    "sampling": {"samples": 8, "max_new_tokens": 256},
+    "sampling": {"samples": 8, "max_new_tokens": 256, "temperature": 0.5},
 }
+"""At temperature 1 half of the descriptions that such a nano samples cannot be read, and it learns to say little."""
+MINING: dict[str, Any] = {
+    "merge_choices": False,  # nano was never asked several at once
+    "subclasses": {"mcq": {"budget": 0}},
+}
+"""Nano guesses at choices, and one that is guessed always looks of medium difficulty."""
 
 
 class Arm(NamedTuple):
@@ -128,16 +134,21 @@ def paths(arguments: argparse.Namespace) -> dict[str, Arm]:
         RIVAL: Arm("base", ("sft",), {"sft": {"steps": long}}),
         "grpo alone": Arm("base", ("grpo",), {"grpo": {"steps": alone}}),
         "sft, grpo": Arm("sft", ("grpo",), {"grpo": {"steps": grpo}}),
-        "sft, mined grpo": Arm(
-            "sft",
-            ("rollouts", "mine", "grpo"),
-            {
-                "grpo": {"steps": grpo - arguments.mining_steps},
-                "rollout": {"pictures": arguments.pictures},
-                "mining": {"merge_choices": False},  # nano was never asked several at once
-            },
-        ),
+        "sft, mined grpo": mined(arguments, MINING),
     }
+
+
+def mined(arguments: argparse.Namespace, mining: dict[str, Any]) -> Arm:
+    """SFT, and GRPO on what is kept of answers to the questions of some pictures."""
+    return Arm(
+        "sft",
+        ("rollouts", "mine", "grpo"),
+        {
+            "grpo": {"steps": arguments.grpo_steps - arguments.mining_steps},
+            "rollout": {"pictures": arguments.pictures},
+            "mining": mining,
+        },
+    )
 
 
 def ablations(arguments: argparse.Namespace) -> dict[str, Arm]:
@@ -148,16 +159,18 @@ def ablations(arguments: argparse.Namespace) -> dict[str, Arm]:
         return Arm("sft", ("grpo",), {"grpo": {"steps": steps} | changes}, "sft, mined grpo")
 
     sampling = REWARD["sampling"]
+    hot = sampling | {"temperature": 1.0}
     return {
+        "temperature 1": Arm("sft", ("grpo",), {"grpo": {"steps": arguments.grpo_steps, "sampling": hot}}),
+        "mined, temperature 1": variant(sampling=hot),
+        "choices mined too": mined(arguments, MINING | {"subclasses": {}}),
         "kl 0.05": variant(objective={"kl": 0.05}),
         "scale group": variant(scale="group"),
         "4 answers": variant(sampling=sampling | {"samples": 4}, batch=16),
         "16 answers": variant(sampling=sampling | {"samples": 16}, batch=4),
         "projector trained": variant(frozen=["vision"]),  # what nano sees with; its trunk is never trained
         "pictures of mined": variant()._replace(all_of_mined=True),
-        "mined online": variant(
-            mining={"merge_choices": False}, refresh_every=15, refresh_questions=64
-        )._replace(mined=""),
+        "mined online": variant(mining=MINING, refresh_every=15, refresh_questions=64)._replace(mined=""),
     }
 
 

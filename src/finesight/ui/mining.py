@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from finesight.data.mine.chance import Chance
 from finesight.data.mine.difficulty import Reason
 from finesight.data.mine.report import MiningReport
 from finesight.ui.terminal import plain
@@ -20,6 +21,7 @@ def mining_block(report: MiningReport) -> RenderableType:
     return Group(
         _subclasses(report),
         Text(f"kept are, of {_bands(report)}"),
+        *([Text(told, style="yellow")] if (told := guesses_told(report.choices)) else []),
         _types(report),
         Text(
             f"policy: {', '.join(map(plain, report.models))}; "
@@ -45,6 +47,16 @@ def _subclasses(report: MiningReport) -> Table:
     table.add_section()
     table.add_row("all", *_counts(report.groups, report.kept, report.dropped, reasons))
     return table
+
+
+def guesses_told(choices: Chance | None) -> str:
+    """A warning where choices were guessed, else nothing: answers differ by luck, and training on luck unlearns."""
+    if not choices or not choices.guessed:
+        return ""
+    return (
+        f"choices earn {choices.earned:.3f} and guessing {choices.guessing:.3f}: the policy guesses, and what "
+        "differs in its answers is luck; leave them out with subclasses.mcq.budget=0"
+    )
 
 
 def _bands(report: MiningReport) -> str:

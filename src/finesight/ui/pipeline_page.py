@@ -8,6 +8,7 @@ from pathlib import Path
 from finesight.data.bench import QUESTIONS, read_questions
 from finesight.data.folder import image_path
 from finesight.data.images import load_picture
+from finesight.data.mine.report import MiningReport
 from finesight.data.readers import read_submission
 from finesight.model.diagnose import outcome_of
 from finesight.model.protocol import Completion
@@ -22,6 +23,7 @@ from finesight.ui.comparison import (
     time_table,
 )
 from finesight.ui.curves import draw_runs, picture
+from finesight.ui.mining import guesses_told
 from finesight.ui.mining_plot import draw_mining
 from finesight.ui.report import Section, picture_px, write_report
 from finesight.ui.runs import read_runs
@@ -78,8 +80,15 @@ def _data(found: Comparison) -> Iterator[Section]:
             columns=("kind", "groups", "prompts kept", *map(str, found.mining.dropped)),
             rows=mining_table(found.mining),
             picture=draw_mining(found.mining),
-            caption=f"{found.mining.kept:,} prompts that ask {found.mining.questions:,} questions",
+            caption=_mined(found.mining),
         )
+
+
+def _mined(report: MiningReport) -> str:
+    warning = guesses_told(report.choices)
+    return f"{report.kept:,} prompts that ask {report.questions:,} questions" + (
+        f"; {warning}" if warning else ""
+    )
 
 
 def _times(found: Comparison) -> Section:

@@ -183,3 +183,23 @@ def test_rollouts_without_rewards_are_an_error_that_names_the_remedy(tmp_path):
     ran = mine(path, tmp_path / "out")
     assert isinstance(ran.exception, ConfigError)
     assert "finesight rollout score" in str(ran.exception)
+
+
+def test_a_policy_that_guesses_at_choices_is_told_so(rollouts, tmp_path):
+    warning = "choices earn"
+    assert warning not in mine(rollouts, tmp_path / "skilled").stdout
+    rng = Random(1)
+    groups = [
+        score_group(
+            group.model_copy(
+                update={"answers": tuple(SampledAnswer(text=f"{rng.choice('ABCD')}.") for _ in range(8))}
+            )
+        )
+        for group in rolled_out(scored=False)
+        if group.sample.subclass is Subclass.MCQ
+    ]
+    guessed = write(tmp_path / "guessed.jsonl", groups)
+    ran = mine(guessed, tmp_path / "out")
+    assert ran.exit_code == 0, ran.output
+    assert warning in ran.stdout
+    assert "subclasses.mcq.budget=0" in ran.stdout

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from finesight.data.mine.chance import Chance, chance, guessing_earns
 from finesight.data.mine.difficulty import Difficulty, Reason
 from finesight.data.mine.settings import Band, MiningSettings
 from finesight.data.readers.reading import Skipped
@@ -44,8 +45,8 @@ class MiningReport(BaseModel):
     """What came of it: `groups == kept + sum(dropped)`, in all and in every subclass.
 
     groups: read; kept: prompts; questions: that they ask. types_before, types_after: groups and kept prompts that
-    name a type, "none" where they name none; one that names several counts for each. models: policies that the
-    answers are of. skipped: lines that were no group.
+    name a type, "none" where they name none; one that names several counts for each. choices: what they earned beside
+    guessing, None of too few. models: policies that the answers are of. skipped: lines that were no group.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,6 +60,7 @@ class MiningReport(BaseModel):
     subclasses: dict[Subclass, SubclassReport]
     types_before: dict[str, int]
     types_after: dict[str, int]
+    choices: Chance | None = None
     skipped: tuple[Skipped, ...] = ()
 
 
@@ -76,6 +78,7 @@ class Ledger:
         self._means: dict[Subclass, list[int]] = {}
         self._kept_means: dict[Subclass, list[int]] = {}
         self._ranges: dict[Subclass, list[int]] = {}
+        self._choices: list[tuple[float, float]] = []
         self._before: Counter[str] = Counter()
         self._after: Counter[str] = Counter()
 
@@ -90,6 +93,8 @@ class Ledger:
         if found:
             _bins(self._means, subclass)[_bin(found.mean)] += 1
             _bins(self._ranges, subclass)[_bin(found.range)] += 1
+            if subclass is Subclass.MCQ and (guessing := guessing_earns(group)) is not None:
+                self._choices.append((found.mean, guessing))
 
     def dropped(self, subclass: Subclass, reason: Reason, groups: int = 1) -> None:
         if groups:
@@ -116,6 +121,7 @@ class Ledger:
             subclasses={s: self._subclass(s) for s in Subclass if self._groups[s]},
             types_before=_in_order(self._before),
             types_after=_in_order(self._after),
+            choices=chance([e for e, _ in self._choices], [g for _, g in self._choices]),
         )
 
     def _subclass(self, subclass: Subclass) -> SubclassReport:
