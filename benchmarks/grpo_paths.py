@@ -7,8 +7,9 @@ others that cost as much, with several seeds each, and are scored on pictures of
 
 TRAIN: a data folder with samples/combined.json. BENCH: a folder as `finesight eval` takes it. Every arm is a pipeline
 of its own (docs/pipeline.md) that goes on from the model of another one. With `--sight MODEL` the base is a new
-decoder behind the encoder of a trained nano, as the article's base sees before it is tuned. A run that was killed
-goes on; the table is printed at the end, `--json` as one object.
+decoder behind the encoder of a trained nano, as the article's base sees before it is tuned. With `--fresh` GRPO asks
+of pictures that SFT has not learned by heart, and `sft long` learns from those too (`--joined`). A run that was
+killed goes on; the table is printed at the end, `--json` as one object.
 """
 
 from __future__ import annotations
@@ -52,8 +53,10 @@ REWARD: dict[str, Any] = {
     "learning_rate": 1e-4,
     "warmup": 5,
     "sampling": {"samples": 8, "max_new_tokens": 256, "temperature": 0.5},
+    "unparsed": None,
 }
-"""At temperature 1 half of the descriptions that such a nano samples cannot be read, and it learns to say little."""
+"""At temperature 1 half of the descriptions that such a nano samples cannot be read, greedily nearly all can: where
+that counts, it learns to say little."""
 MINING: dict[str, Any] = {
     "merge_choices": False,  # nano was never asked several at once
     "subclasses": {"mcq": {"budget": 0}},
@@ -65,7 +68,8 @@ class Arm(NamedTuple):
     """A path: the arm whose model it goes on from ('' for a new nano), its stages, and settings of its own.
 
     mined: asks the questions that the arm of that name has mined, and not all; with `all_of_mined`, all questions of
-    their pictures. merged: questions of a picture are one numbered prompt (`finesight data merge`).
+    their pictures. merged: questions of a picture are one numbered prompt (`finesight data merge`). data: the
+    option that names the folder it learns from, where that is given.
     """
 
     start: str
@@ -74,6 +78,7 @@ class Arm(NamedTuple):
     mined: str = ""
     all_of_mined: bool = False
     merged: bool = False
+    data: str = "train"
 
 
 def main() -> None:
@@ -95,6 +100,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("out", type=Path)
     parser.add_argument("--side", type=int, default=336, help="new nanos shrink pictures to it, squared")
     parser.add_argument("--sight", metavar="MODEL", help="a nano whose encoder the base has")
+    parser.add_argument("--fresh", type=Path, help="a folder like TRAIN, of other pictures, for GRPO")
+    parser.add_argument("--joined", type=Path, help="TRAIN and the pictures of --fresh, for `sft long`")
     parser.add_argument("--dense-steps", type=int, default=2000, help="of the encoder alone, without --sight")
     parser.add_argument("--base-steps", type=int, default=150, help="of SFT, in the base")
     parser.add_argument("--sft-steps", type=int, default=850, help="of SFT before GRPO")
@@ -131,23 +138,24 @@ def paths(arguments: argparse.Namespace) -> dict[str, Arm]:
             "base", ("sft",), {"sft": {"steps": arguments.merged_steps, "questions": 1}}, merged=True
         ),
         "sft": Arm("base", ("sft",), {"sft": {"steps": sft}}),
-        RIVAL: Arm("base", ("sft",), {"sft": {"steps": long}}),
-        "grpo alone": Arm("base", ("grpo",), {"grpo": {"steps": alone}}),
-        "sft, grpo": Arm("sft", ("grpo",), {"grpo": {"steps": grpo}}),
+        RIVAL: Arm("base", ("sft",), {"sft": {"steps": long}}, data="joined"),
+        "grpo alone": Arm("base", ("grpo",), {"grpo": {"steps": alone}}, data="fresh"),
+        "sft, grpo": Arm("sft", ("grpo",), {"grpo": {"steps": grpo}}, data="fresh"),
         "sft, mined grpo": mined(arguments, MINING),
     }
 
 
-def mined(arguments: argparse.Namespace, mining: dict[str, Any]) -> Arm:
+def mined(arguments: argparse.Namespace, mining: dict[str, Any], **changes: Any) -> Arm:
     """SFT, and GRPO on what is kept of answers to the questions of some pictures."""
     return Arm(
         "sft",
         ("rollouts", "mine", "grpo"),
         {
-            "grpo": {"steps": arguments.grpo_steps - arguments.mining_steps},
+            "grpo": {"steps": arguments.grpo_steps - arguments.mining_steps} | changes,
             "rollout": {"pictures": arguments.pictures},
             "mining": mining,
         },
+        data="fresh",
     )
 
 
@@ -156,14 +164,15 @@ def ablations(arguments: argparse.Namespace) -> dict[str, Arm]:
     steps = arguments.grpo_steps - arguments.mining_steps
 
     def variant(**changes: Any) -> Arm:
-        return Arm("sft", ("grpo",), {"grpo": {"steps": steps} | changes}, "sft, mined grpo")
+        return Arm("sft", ("grpo",), {"grpo": {"steps": steps} | changes}, "sft, mined grpo", data="fresh")
 
     sampling = REWARD["sampling"]
-    hot = sampling | {"temperature": 1.0}
+    hot = {"sampling": sampling | {"temperature": 1.0}, "unparsed": 0.0}
     return {
-        "temperature 1": Arm("sft", ("grpo",), {"grpo": {"steps": arguments.grpo_steps, "sampling": hot}}),
-        "mined, temperature 1": variant(sampling=hot),
-        "choices mined too": mined(arguments, MINING | {"subclasses": {}}),
+        "temperature 1": Arm("sft", ("grpo",), {"grpo": {"steps": arguments.grpo_steps} | hot}),
+        "mined, temperature 1": variant(**hot),
+        "unparsed 0": variant(unparsed=0.0),
+        "seen pictures": mined(arguments, MINING, unparsed=0.0)._replace(data="train"),
         "kl 0.05": variant(objective={"kl": 0.05}),
         "scale group": variant(scale="group"),
         "4 answers": variant(sampling=sampling | {"samples": 4}, batch=16),
@@ -255,7 +264,7 @@ def size_of(nano: LoadedModel) -> NanoSize:
 
 def questions(arguments: argparse.Namespace, arm: Arm, name: str, seed: int) -> Path:
     """The data folder that an arm learns from."""
-    train: Path = arguments.train
+    train: Path = getattr(arguments, arm.data) or arguments.train
     if arm.merged:
         merged: Path = arguments.out / "merged"
         if not (merged / SAMPLES / COMBINED).is_file():
