@@ -37,7 +37,8 @@ from finesight.train.prepare import FEATURES
 from finesight.train.track import read_metrics
 
 FOUND = ("type_f1", "box_f1", "severity_accuracy", "level_accuracy")
-RIVAL = "sft long"
+LONG = "sft long"
+RIVALS = ("sft", LONG)
 """What the others are held against, picture by picture."""
 TEACH: dict[str, Any] = {
     "batch": 4,
@@ -138,7 +139,7 @@ def paths(arguments: argparse.Namespace) -> dict[str, Arm]:
             "base", ("sft",), {"sft": {"steps": arguments.merged_steps, "questions": 1}}, merged=True
         ),
         "sft": Arm("base", ("sft",), {"sft": {"steps": sft}}),
-        RIVAL: Arm("base", ("sft",), {"sft": {"steps": long}}, data="joined"),
+        LONG: Arm("base", ("sft",), {"sft": {"steps": long}}, data="joined"),
         "grpo alone": Arm("base", ("grpo",), {"grpo": {"steps": alone}}, data="fresh"),
         "sft, grpo": Arm("sft", ("grpo",), {"grpo": {"steps": grpo}}, data="fresh"),
         "sft, mined grpo": mined(arguments, MINING),
@@ -310,11 +311,13 @@ def score(config: PipelineConfig) -> dict[str, float | None]:
 
 
 def gained(arguments: argparse.Namespace, name: str, seed: int) -> dict[str, float]:
-    """What an arm has over SFT for longer, on the same pictures; nothing where that was not run."""
-    rival, ours = (folder(arguments, arm, seed) / "exam" for arm in (RIVAL, name))
-    if name == RIVAL or not rival.is_dir():
-        return {}
-    return {f"gained on {RIVAL}": compare(rival, ours, arguments.bench)["final"].value}
+    """What an arm has over its rivals, on the same pictures; nothing where they were not run."""
+    exams = {arm: folder(arguments, arm, seed) / "exam" for arm in (name, *RIVALS)}
+    return {
+        f"gained on {rival}": compare(exams[rival], exams[name], arguments.bench)["final"].value
+        for rival in RIVALS
+        if name not in ("base", rival) and exams[rival].is_dir()
+    }
 
 
 if __name__ == "__main__":
