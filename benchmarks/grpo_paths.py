@@ -142,11 +142,11 @@ def paths(arguments: argparse.Namespace) -> dict[str, Arm]:
         LONG: Arm("base", ("sft",), {"sft": {"steps": long}}, data="joined"),
         "grpo alone": Arm("base", ("grpo",), {"grpo": {"steps": alone}}, data="fresh"),
         "sft, grpo": Arm("sft", ("grpo",), {"grpo": {"steps": grpo}}, data="fresh"),
-        "sft, mined grpo": mined(arguments, MINING),
+        "sft, mined grpo": mined(arguments),
     }
 
 
-def mined(arguments: argparse.Namespace, mining: dict[str, Any], **changes: Any) -> Arm:
+def mined(arguments: argparse.Namespace, **changes: Any) -> Arm:
     """SFT, and GRPO on what is kept of answers to the questions of some pictures."""
     return Arm(
         "sft",
@@ -154,7 +154,7 @@ def mined(arguments: argparse.Namespace, mining: dict[str, Any], **changes: Any)
         {
             "grpo": {"steps": arguments.grpo_steps - arguments.mining_steps} | changes,
             "rollout": {"pictures": arguments.pictures},
-            "mining": mining,
+            "mining": MINING,
         },
         data="fresh",
     )
@@ -173,7 +173,7 @@ def ablations(arguments: argparse.Namespace) -> dict[str, Arm]:
         "temperature 1": Arm("sft", ("grpo",), {"grpo": {"steps": arguments.grpo_steps} | hot}),
         "mined, temperature 1": variant(**hot),
         "unparsed 0": variant(unparsed=0.0),
-        "seen pictures": mined(arguments, MINING, unparsed=0.0)._replace(data="train"),
+        "seen pictures": mined(arguments, unparsed=0.0)._replace(data="train"),
         "kl 0.05": variant(objective={"kl": 0.05}),
         "scale group": variant(scale="group"),
         "4 answers": variant(sampling=sampling | {"samples": 4}, batch=16),

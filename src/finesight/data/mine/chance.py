@@ -43,10 +43,13 @@ def guessing_earns(group: RolloutGroup) -> float | None:
     return fsum(1 / n for n in counts) / len(counts) if counts and all(counts) else None
 
 
-def chance(earned: Sequence[float], guessing: Sequence[float]) -> Chance | None:
-    """Of groups of choices, by the mean reward of each and what guessing earns in it; None of too few groups."""
-    if len(earned) < ENOUGH:
+def chance(groups: Sequence[tuple[float, float]]) -> Chance | None:
+    """Of groups of choices, by what each earned and what guessing earns in it; None of too few groups."""
+    n = len(groups)
+    if n < ENOUGH:
         return None
-    above = [one - blind for one, blind in zip(earned, guessing, strict=True)]
-    n = len(above)
-    return Chance(earned=fsum(earned) / n, guessing=fsum(guessing) / n, error=stdev(above) / sqrt(n))
+    return Chance(
+        earned=fsum(earned for earned, _ in groups) / n,
+        guessing=fsum(guessing for _, guessing in groups) / n,
+        error=stdev(earned - guessing for earned, guessing in groups) / sqrt(n),
+    )

@@ -121,7 +121,7 @@ class Ledger:
             subclasses={s: self._subclass(s) for s in Subclass if self._groups[s]},
             types_before=_in_order(self._before),
             types_after=_in_order(self._after),
-            choices=chance([e for e, _ in self._choices], [g for _, g in self._choices]),
+            choices=chance(self._choices),
         )
 
     def _subclass(self, subclass: Subclass) -> SubclassReport:
