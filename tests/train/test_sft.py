@@ -196,6 +196,8 @@ def test_what_cannot_be_read_is_named_and_skipped(data, settings_for, tmp_path, 
     assert pictures[0].name in text
     assert pictures[1].name in text
     assert "record 0" in text
+    assert "reading questions" in text
+    assert "reading pictures" in text
     assert said.out == ""
     assert (tmp_path / "run" / "model" / "config.json").is_file()
     listed = (tmp_path / "run" / "skipped.txt").read_text().splitlines()

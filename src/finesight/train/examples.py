@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,9 @@ from finesight.text.parse import parse_assess, parse_detect
 
 CHUNK = 4096
 """Samples that are tokenised in one call."""
+
+Watch = Callable[[Reading[Sample]], Iterable[Sample]]
+"""Passes samples on as they are read, and may show how far that is."""
 
 
 @dataclass
@@ -89,14 +92,14 @@ def make_examples(
     return list(examples.values()), problems
 
 
-def read_examples(model: LoadedModel, folder: Path) -> tuple[list[Example], list[str]]:
+def read_examples(model: LoadedModel, folder: Path, watch: Watch = iter) -> tuple[list[Example], list[str]]:
     """The examples of a folder, and what of it could not be used and why.
 
     Raises:
         InputError: no samples file, or no usable sample in it.
     """
     reading = read_folder(folder)
-    examples, problems = make_examples(model, folder, reading)
+    examples, problems = make_examples(model, folder, watch(reading))
     problems = [*map(str, reading.skipped), *problems]
     if not examples:
         raise InputError(f"{folder / SAMPLES / COMBINED}: no usable sample among {len(problems)} records")

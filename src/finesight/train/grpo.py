@@ -81,7 +81,7 @@ def begin(config: GrpoConfig, strict: bool = False) -> Session:
             ranks,
             strict,
             say,
-            lambda m, folder: read_questions(m, folder, config.thinking, rewarded),
+            lambda m, folder, watch: read_questions(m, folder, config.thinking, rewarded, watch),
         ),
     )
     ranks, pictures = bench.ranks, bench.data.pictures

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from rich.console import Console
@@ -13,7 +14,7 @@ from finesight.data.atomic import write_text
 from finesight.errors import InputError
 from finesight.model.family import Visual
 from finesight.model.load import LoadedModel
-from finesight.train.examples import Example, read_examples
+from finesight.train.examples import Example, Watch, read_examples
 from finesight.train.features import FeatureStore
 from finesight.train.learner import Data
 from finesight.train.parts import keeps_features
@@ -21,11 +22,13 @@ from finesight.train.pictures import Pictures, Surveyed, pixels
 from finesight.train.ranks import Ranks
 from finesight.train.settings import RunSettings, SftConfig
 
+T = TypeVar("T")
+
 SKIPPED, FEATURES = "skipped.txt", "features"
 _STANDARD_PICTURES = 500
 
 
-Read = Callable[[LoadedModel, Path], tuple[list[Example], list[str]]]
+Read = Callable[[LoadedModel, Path, Watch], tuple[list[Example], list[str]]]
 """Makes the examples of a folder, and says what of it could not be used and why."""
 
 
@@ -84,7 +87,7 @@ def _usable(
     most: int | None = None,
 ) -> tuple[list[Example], list[str]]:
     """The examples of a folder that can be trained on, and why the others cannot."""
-    examples, problems = read(model, folder)
+    examples, problems = read(model, folder, lambda samples: _watched(samples, "questions", ranks))
     examples = examples[:most]
     found = _survey(model, ranks, pictures, [e.path for e in examples])
     for example, surveyed in zip(examples, found, strict=True):
@@ -105,12 +108,15 @@ def _usable(
 def _survey(model: LoadedModel, ranks: Ranks, pictures: Pictures, paths: list[Path]) -> list[Surveyed]:
     """What is known of every picture; each rank looks at its share of them."""
     mine = paths[ranks.index :: ranks.count]
-    console = Console(stderr=True, quiet=not ranks.main)
-    looked = progress_bar(
-        pictures.survey(model, mine), total=len(mine), description="reading pictures", console=console
-    )
+    looked = _watched(pictures.survey(model, mine), "pictures", ranks, len(mine))
     together = dict(ranks.gather(list(zip(mine, looked, strict=True))))
     return [together[path] for path in paths]
+
+
+def _watched(things: Iterable[T], name: str, ranks: Ranks, total: int | None = None) -> Iterable[T]:
+    """Things as they are read, with a bar on the main rank's stderr; without a total it tells their rate."""
+    console = Console(stderr=True, quiet=not ranks.main)
+    return progress_bar(things, total=total, description=f"reading {name}", console=console)
 
 
 def _fit(example: Example, most: int) -> list[str]:

@@ -16,7 +16,7 @@ from finesight.errors import InputError
 from finesight.model.load import LoadedModel
 from finesight.schema.sample import Sample, Subclass
 from finesight.text.thinking import thinking_prompt
-from finesight.train.examples import CHUNK, Example, read_folder
+from finesight.train.examples import CHUNK, Example, Watch, read_folder
 from finesight.train.plan import Draw, Limits, every
 
 
@@ -40,7 +40,7 @@ def prompt_of(sample: Sample, thinking: bool) -> str:
 
 
 def read_questions(
-    model: LoadedModel, folder: Path, thinking: bool, rewarded: Collection[Subclass]
+    model: LoadedModel, folder: Path, thinking: bool, rewarded: Collection[Subclass], watch: Watch = iter
 ) -> tuple[list[Example], list[str]]:
     """The questions of a folder by picture, and what of it could not be used and why.
 
@@ -60,7 +60,7 @@ def read_questions(
             else:
                 without[sample.subclass] += 1
 
-    asked, problems = ask_examples(model, folder, with_reward(reading), thinking)
+    asked, problems = ask_examples(model, folder, with_reward(watch(reading)), thinking)
     problems = [*map(str, reading.skipped), *problems]
     problems += [
         f"{n} questions of {name} have no reward: give one in own_rewards" for name, n in without.items()
