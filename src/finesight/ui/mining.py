@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from finesight.data.mine.chance import Chance
 from finesight.data.mine.difficulty import Reason
 from finesight.data.mine.report import MiningReport
+from finesight.schema.sample import Subclass
 from finesight.ui.terminal import plain
 
 
@@ -21,7 +21,7 @@ def mining_block(report: MiningReport) -> RenderableType:
     return Group(
         _subclasses(report),
         Text(f"kept are, of {_bands(report)}"),
-        *([Text(told, style="yellow")] if (told := guesses_told(report.choices)) else []),
+        *([Text(told, style="yellow")] if (told := guesses_told(report)) else []),
         _types(report),
         Text(
             f"policy: {', '.join(map(plain, report.models))}; "
@@ -49,9 +49,10 @@ def _subclasses(report: MiningReport) -> Table:
     return table
 
 
-def guesses_told(choices: Chance | None) -> str:
-    """A warning where choices were guessed, else nothing: answers differ by luck, and training on luck unlearns."""
-    if not choices or not choices.guessed:
+def guesses_told(report: MiningReport) -> str:
+    """A warning where guessed choices are kept, else nothing: their answers differ by luck, which unlearns."""
+    choices, asked = report.choices, report.subclasses.get(Subclass.MCQ)
+    if not (choices and choices.guessed and asked and asked.kept):
         return ""
     return (
         f"choices earn {choices.earned:.3f} and guessing {choices.guessing:.3f}: the policy guesses, and what "

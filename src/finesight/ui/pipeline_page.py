@@ -85,7 +85,7 @@ def _data(found: Comparison) -> Iterator[Section]:
 
 
 def _mined(report: MiningReport) -> str:
-    warning = guesses_told(report.choices)
+    warning = guesses_told(report)
     return f"{report.kept:,} prompts that ask {report.questions:,} questions" + (
         f"; {warning}" if warning else ""
     )

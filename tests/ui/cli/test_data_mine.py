@@ -201,3 +201,4 @@ def test_a_policy_that_guesses_at_choices_is_told_so(rollouts, tmp_path):
     told = " ".join(ran.stdout.split())
     assert warning in told
     assert "subclasses.mcq.budget=0" in told
+    assert warning not in mine(guessed, tmp_path / "without", "subclasses.mcq.budget=0").stdout
