@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finesight.model.nano.glance import SEEN_TOLERANCE, glance
+from finesight.model.nano.glance import BY_CELLS, SEEN_TOLERANCE, glance
 from finesight.schema.opinion import BEST_MOS, SEVERITY_WEIGHTS, TYPE_WEIGHTS
 from finesight.schema.taxonomy import DistortionType, Severity
 
@@ -40,14 +40,16 @@ def test_every_type_is_told_by_its_surest_cell():
     assert max(f.confidence for f in others) < 1e-6
 
 
-def test_half_of_the_levels_is_the_level_head_and_half_what_the_opinion_model_makes_of_the_cells():
+def test_the_levels_are_those_of_the_head_and_what_the_opinion_model_makes_of_the_cells():
     numbers = view()
     numbers["level"][1] = YES
-    # Severe noise in two of six cells, by hand.
+    # By hand: severe noise in two of six cells, and a light blur, of which half counts, in one.
     numbers["presence"][:2, 9], numbers["severity"][:2, 9, 2] = YES, YES
-    penalty = TYPE_WEIGHTS[DistortionType.NOISE] * SEVERITY_WEIGHTS[Severity.SEVERE] * (2 / 6) ** 0.5
-    seen = 1 + (BEST_MOS - 1) * np.exp(-penalty / SEEN_TOLERANCE)
-    assert score(**numbers) == pytest.approx((2 + seen) / 2, abs=1e-3)
+    numbers["presence"][5, 0], numbers["severity"][5, 0, 0] = YES, YES
+    noise = TYPE_WEIGHTS[DistortionType.NOISE] * SEVERITY_WEIGHTS[Severity.SEVERE] * (2 / 6) ** 0.5
+    blur = TYPE_WEIGHTS[DistortionType.LOW_CLARITY] * SEVERITY_WEIGHTS[Severity.MINOR] * (1 / 6) ** 0.5
+    seen = 1 + (BEST_MOS - 1) * np.exp(-(noise + blur / 2) / SEEN_TOLERANCE)
+    assert score(**numbers) == pytest.approx(2 * (1 - BY_CELLS) + seen * BY_CELLS, abs=1e-3)
     assert sum(glance(**numbers).levels) == pytest.approx(1.0)
 
 
