@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finesight.data.atomic import settle, write_bytes, write_text
+from finesight.data.atomic import publish, settle, write_bytes, write_text
 
 
 def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
@@ -53,3 +53,15 @@ def test_a_file_of_another_program_has_its_final_name_only_when_it_is_on_the_dis
     monkeypatch.setattr(os, "fsync", spy)
     settle(part, target)
     assert seen == [(True, b"old"), (False, b"new")]
+
+
+def test_who_may_read_a_published_folder_may_read_the_files_in_it(tmp_path):
+    part = tmp_path / ".model.part"
+    (part / "deeper").mkdir(parents=True)
+    part.chmod(0o750)
+    for file in (part / "model.safetensors", part / "deeper" / "more.safetensors"):
+        file.write_bytes(b"weights")
+        file.chmod(0o600)
+    publish(part, tmp_path / "model")
+    files = [path for path in (tmp_path / "model").rglob("*") if path.is_file()]
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o640, 0o640]

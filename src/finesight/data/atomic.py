@@ -39,8 +39,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def publish(part: Path, target: Path) -> None:
-    """Give a folder its final name, once all that is in it is on disk; a former folder of that name is replaced."""
+    """Give a folder its final name, once all that is in it is on disk; a former folder of that name is replaced.
+
+    Who may read the folder may read its files: safetensors writes weights for their owner alone.
+    """
+    readers = part.stat().st_mode & 0o666
     for path in [*part.rglob("*"), part]:
+        if path.is_file():
+            path.chmod(readers)
         _sync(path)
     if target.exists():
         shutil.rmtree(target)
