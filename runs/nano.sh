@@ -15,13 +15,6 @@ synthesise() {
 }
 whole() { [[ -f $here/$1 ]] || { shift && "$@"; }; }
 share_features() { mkdir -p "$here/$1" && ln -sfn ../see/features "$here/$1/features"; } # a picture goes through the trunk once
-earn() { # OUT MODEL SEED: GRPO on what is mined of answers that the model gives now
-  finesight rollout sample $here/fresh $here/$1.rollouts --model "$2" --subclasses assess,brief_assess,dist_detect,reg-perception \
-    --pictures 140 --temperature 0.5 --max-new-tokens 256 --rows 128 --seed $((3 + $3))
-  finesight data mine $here/$1.rollouts $here/$1.mined --data $here/fresh unparsed=null
-  finesight train grpo configs/grpo_nano_earn.toml data=$here/$1.mined model="$2" out=$here/$1 seed="$3" unparsed=null --resume
-}
-
 synthesise "$photos" made --count 24000 --seed 3 --clean-share 0.14
 whole train/train/metadata.json finesight data split $here/made $here/train --photos "$photos"
 whole pairs.made/metadata.json finesight data pairs "$pairs" $here/pairs.made --count 1600 --seed 4
@@ -57,9 +50,11 @@ finesight train sft configs/sft_nano_tell.toml --resume
 
 finesight data synthesise $here/photos $here/fresh --count 2000 --seed 41
 whole fresh/samples/combined.json finesight data questions $here/fresh $here/fresh/samples --choices 0
-earn earn $here/told 0
-earn again $here/earn/model 1
-[[ -d $here/half ]] || finesight export half $here/again/model $here/half
+finesight rollout sample $here/fresh $here/rollouts --model $here/told --subclasses assess,brief_assess,dist_detect,reg-perception \
+  --pictures 140 --temperature 0.5 --max-new-tokens 256 --rows 128 --seed 3
+finesight data mine $here/rollouts $here/mined --data $here/fresh unparsed=null
+finesight train grpo configs/grpo_nano_earn.toml unparsed=null --resume
+[[ -d $here/half ]] || finesight export half $here/earn/model $here/half
 
 finesight eval answer $here/bench $here/answers --model $here/half
 finesight eval mipi $here/answers $here/bench

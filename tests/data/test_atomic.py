@@ -55,7 +55,7 @@ def test_a_file_of_another_program_has_its_final_name_only_when_it_is_on_the_dis
     assert seen == [(True, b"old"), (False, b"new")]
 
 
-def test_who_may_read_a_published_folder_may_read_the_files_in_it(tmp_path):
+def test_who_may_read_a_published_folder_may_read_the_files_in_it(tmp_path: Path) -> None:
     part = tmp_path / ".model.part"
     (part / "deeper").mkdir(parents=True)
     part.chmod(0o750)
