@@ -7,7 +7,8 @@ model has not seen. FOLDER: pairs NAME_real.* and NAME_mean.*, a noisy photograp
 with DATA only those of the scenes that this data folder names as its sources.
 
 Recall: share of the distorted pictures in which a right name is found, over three strengths; SRCC: of the score with
-the strength, over six strengths of a picture, mean over pictures. MODEL may be `classical`.
+the strength, over six strengths of a picture, mean over pictures; both of all kinds: the mean over kinds. Intervals
+of 95 % are over photographs, those of a camera's noise over its pairs. MODEL may be `classical`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from contenders.foreign import KINDS, Foreign
+from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
@@ -31,7 +33,11 @@ from finesight.data.images import load_picture
 from finesight.data.synthesise.camera import Pair, find_pairs
 from finesight.schema.picture import Outcome, Picture
 from finesight.schema.taxonomy import DistortionType
+from finesight.scoring.bootstrap import bootstrap_intervals
 from finesight.scoring.correlation import srcc
+
+Found = NDArray[np.bool_]
+Ranks = NDArray[np.float64]
 
 STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 ASKED = (0.2, 0.6, 1.0)
@@ -48,16 +54,21 @@ def main() -> None:
         name: measure(model, kind, some)
         for name, kind in track(KINDS.items(), "kinds", console=Console(stderr=True), transient=True)
     }
-    clean = [len(found(o)) for side in SIDES for o in look(model, (shrink(p, side) for p in photos))]
-    result: dict[str, Any] = {
-        "pictures": len(some),
-        "kinds": kinds,
-        "recall": statistics.mean(k["recall"] for k in kinds.values()),
-        "clean_findings": statistics.mean(clean),
-        "clean_share": sum(not n for n in clean) / len(clean),
-    }
+    clean = np.array(
+        [[len(found(o)) for o in look(model, (shrink(p, side) for p in photos))] for side in SIDES]
+    )
+    figures = with_intervals(lambda rows: of_kinds(kinds, rows), len(some))
+    figures |= with_intervals(
+        lambda rows: {"clean_findings": clean[:, rows].mean(), "clean_share": (clean[:, rows] == 0).mean()},
+        len(photos),
+    )
     if arguments.pairs:
-        result |= real_noise(model, pairs_of(*arguments.pairs))
+        figures |= real_noise(model, pairs_of(*arguments.pairs))
+    result = {
+        "pictures": len(some),
+        "figures": figures,
+        "unreadable": {n: k.unreadable for n, k in kinds.items()},
+    }
     show(result)
     if arguments.json:
         print(json.dumps(result))
@@ -112,24 +123,55 @@ def found(outcome: Outcome) -> set[DistortionType]:
     return {f.type for f in outcome.diagnosis.findings} if outcome.diagnosis else set()
 
 
-def measure(model: Any, kind: Foreign, photos: Sequence[Path]) -> dict[str, Any]:
+class Measured(NamedTuple):
+    """What was seen of one kind.
+
+    recalled: (photographs, asked strengths), whether a right name was found. ranks: (photographs,) correlations, NaN
+    where all scores are alike. unreadable: answers.
+    """
+
+    recalled: Found
+    ranks: Ranks
+    unreadable: int
+
+
+def measure(model: Any, kind: Foreign, photos: Sequence[Path]) -> Measured:
     """Recall and ranking of one kind."""
     recalled, ranks, unreadable = [], [], 0
     for photo in photos:
         clean = shrink(photo, 512)
         outcomes = list(look(model, [kind.apply(clean, s) for s in STRENGTHS]))
         unreadable += sum(o.diagnosis is None for o in outcomes)
-        recalled += [
-            bool(found(o) & kind.right) for s, o in zip(STRENGTHS, outcomes, strict=True) if s in ASKED
-        ]
+        recalled.append(
+            [bool(found(o) & kind.right) for s, o in zip(STRENGTHS, outcomes, strict=True) if s in ASKED]
+        )
         scores = [(s, o.score) for s, o in zip(STRENGTHS, outcomes, strict=True) if o.score is not None]
-        if len({score for _, score in scores}) > 1:
-            ranks.append(srcc(np.array([-s for s, _ in scores]), np.array([score for _, score in scores])))
-    return {
-        "recall": sum(recalled) / len(recalled),
-        "srcc": statistics.mean(ranks) if ranks else None,
-        "unreadable": unreadable,
+        varied = len({score for _, score in scores}) > 1
+        ranks.append(srcc(*np.array([(-s, score) for s, score in scores]).T) if varied else np.nan)
+    return Measured(np.array(recalled), np.array(ranks), unreadable)
+
+
+def of_kinds(kinds: Mapping[str, Measured], rows: NDArray[np.intp]) -> dict[str, float | None]:
+    """Recall and SRCC of each kind over some of the photographs, and of all; None where no scores differ."""
+    recall: dict[str, float | None] = {
+        name: float(kind.recalled[rows].mean()) for name, kind in kinds.items()
     }
+    ranks = {name: kind.ranks[rows] for name, kind in kinds.items()}
+    order = {name: float(np.nanmean(r)) if not np.isnan(r).all() else None for name, r in ranks.items()}
+    every = {"recall": recall, "srcc": order}
+    figures = {f"{what} of {name}": value for what, of in every.items() for name, value in of.items()}
+    for what, of in every.items():
+        told = [value for value in of.values() if value is not None]
+        figures[what] = statistics.mean(told) if told else None
+    return figures
+
+
+def with_intervals(
+    statistic: Callable[[NDArray[np.intp]], Mapping[str, float | None]], count: int
+) -> dict[str, Any]:
+    """Of each figure its value and 95 % interval over so many items."""
+    whole, intervals = statistic(np.arange(count)), bootstrap_intervals(statistic, count)
+    return {name: {"value": value, "interval": intervals[name]} for name, value in whole.items()}
 
 
 def pairs_of(folder: Path, data: Path | None = None) -> list[Pair]:
@@ -140,26 +182,35 @@ def pairs_of(folder: Path, data: Path | None = None) -> list[Pair]:
 
 def real_noise(model: Any, pairs: Sequence[Pair]) -> dict[str, Any]:
     """Share of pictures with noise found, among those with a camera's noise and among their means."""
-    shares: dict[str, Any] = {"pairs": len(pairs)}
+    noticed = {}
     for name in ("noisy", "mean"):
         pictures = (Image.fromarray(load_picture(getattr(pair, name)).rgb) for pair in pairs)
-        outcomes = list(look(model, pictures))
-        shares[f"noise_found_{name}"] = sum(DistortionType.NOISE in found(o) for o in outcomes) / len(
-            outcomes
-        )
-    return shares
+        noticed[name] = np.array([DistortionType.NOISE in found(o) for o in look(model, pictures)])
+    return with_intervals(
+        lambda rows: {f"noise_found_{name}": float(seen[rows].mean()) for name, seen in noticed.items()},
+        len(pairs),
+    )
 
 
 def show(result: dict[str, Any]) -> None:
+    figures = dict(result["figures"])
     table = Table("kind", "recall", "SRCC", "unreadable")
-    for name, row in result["kinds"].items():
-        ranking = "-" if row["srcc"] is None else f"{row['srcc']:.2f}"
-        table.add_row(name, f"{row['recall']:.2f}", ranking, str(row["unreadable"]))
+    for name, unreadable in result["unreadable"].items():
+        cells = (told(figures.pop(f"{what} of {name}")) for what in ("recall", "srcc"))
+        table.add_row(name, *cells, str(unreadable))
     console = Console(stderr=True)
     console.print(table)
-    for name, value in result.items():
-        if name != "kinds":
-            console.print(f"{name.replace('_', ' ')}: {value:.3g}")
+    console.print(f"pictures: {result['pictures']}")
+    for name, figure in figures.items():
+        console.print(f"{name.replace('_', ' ')}: {told(figure, 3)}")
+
+
+def told(figure: dict[str, Any], digits: int = 2) -> str:
+    if figure["value"] is None:
+        return "-"
+    interval = figure["interval"]
+    sure = f" ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})" if interval else ""
+    return f"{figure['value']:.{digits}f}{sure}"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from finesight.data.synthesise import SynthesisConfig, synthesise
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from contenders.foreign import KINDS  # noqa: E402
+from foreign import Measured, of_kinds, with_intervals  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +47,24 @@ def test_the_table_counts_what_an_opponent_finds(run_benchmark, tmp_path, photo)
     found = run_benchmark(
         "foreign.py", str(photos), str(tmp_path / "test"), "--model", "classical", "--pairs", str(pairs)
     )
-    assert set(found["kinds"]) == set(KINDS)
-    assert found["kinds"]["Gaussian noise (scikit-image)"]["recall"] == 1
-    assert found["kinds"]["Butterworth (scikit-image)"]["recall"] < 1
-    assert (found["noise_found_noisy"], found["noise_found_mean"]) == (1, 0)
-    assert found["recall"] == pytest.approx(np.mean([kind["recall"] for kind in found["kinds"].values()]))
+    figures = {name: figure["value"] for name, figure in found["figures"].items()}
+    assert set(found["unreadable"]) == set(KINDS)
+    assert figures["recall of Gaussian noise (scikit-image)"] == 1
+    assert figures["recall of Butterworth (scikit-image)"] < 1
+    assert (figures["noise_found_noisy"], figures["noise_found_mean"]) == (1, 0)
+    assert figures["recall"] == pytest.approx(np.mean([figures[f"recall of {name}"] for name in KINDS]))
+    # Of a single photograph every resample is the same.
+    assert all(f["interval"] in (None, [f["value"]] * 2) for f in found["figures"].values())
+
+
+def test_intervals_are_over_photographs_and_leave_out_what_has_no_order() -> None:
+    named = np.array([[True, True, True], [False, False, False]])
+    kinds = {
+        "half": Measured(named, np.array([1.0, np.nan]), 0),
+        "none": Measured(~named, np.full(2, np.nan), 0),
+    }
+    figures = with_intervals(lambda rows: of_kinds(kinds, rows), 2)
+    assert figures["recall of half"] == {"value": 0.5, "interval": (0.0, 1.0)}
+    assert figures["recall"] == {"value": 0.5, "interval": (0.5, 0.5)}
+    assert figures["srcc of none"] == {"value": None, "interval": None}
+    assert figures["srcc"] == {"value": 1.0, "interval": (1.0, 1.0)}
