@@ -191,9 +191,10 @@ def test_a_policy_that_guesses_at_choices_is_told_so(rollouts, tmp_path):
     # Every letter as often as any other: right in one of four, as blind letters are on the whole.
     blind = tuple(SampledAnswer(text=f"{letter}.") for letter in "ABCDABCD")
     groups = [
-        score_group(group.model_copy(update={"answers": blind}))
+        score_group(
+            group.model_copy(update={"answers": blind}) if group.sample.subclass is Subclass.MCQ else group
+        )
         for group in rolled_out(scored=False)
-        if group.sample.subclass is Subclass.MCQ
     ]
     guessed = write(tmp_path / "guessed.jsonl", groups)
     ran = mine(guessed, tmp_path / "out")
@@ -201,4 +202,6 @@ def test_a_policy_that_guesses_at_choices_is_told_so(rollouts, tmp_path):
     told = " ".join(ran.stdout.split())
     assert warning in told
     assert "subclasses.mcq.budget=0" in told
-    assert warning not in mine(guessed, tmp_path / "without", "subclasses.mcq.budget=0").stdout
+    left_out = mine(guessed, tmp_path / "without", "subclasses.mcq.budget=0")
+    assert left_out.exit_code == 0, left_out.output
+    assert warning not in left_out.stdout
