@@ -36,9 +36,6 @@ from finesight.schema.taxonomy import DistortionType
 from finesight.scoring.bootstrap import bootstrap_intervals
 from finesight.scoring.correlation import srcc
 
-Found = NDArray[np.bool_]
-Ranks = NDArray[np.float64]
-
 STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 ASKED = (0.2, 0.6, 1.0)
 SIDES = (384, 512, 1024)
@@ -62,10 +59,12 @@ def main() -> None:
         lambda rows: {"clean_findings": clean[:, rows].mean(), "clean_share": (clean[:, rows] == 0).mean()},
         len(photos),
     )
-    if arguments.pairs:
-        figures |= real_noise(model, pairs_of(*arguments.pairs))
+    pairs = pairs_of(*arguments.pairs) if arguments.pairs else []
+    if pairs:
+        figures |= real_noise(model, pairs)
     result = {
         "pictures": len(some),
+        "pairs": len(pairs),
         "figures": figures,
         "unreadable": {n: k.unreadable for n, k in kinds.items()},
     }
@@ -130,8 +129,8 @@ class Measured(NamedTuple):
     where all scores are alike. unreadable: answers.
     """
 
-    recalled: Found
-    ranks: Ranks
+    recalled: NDArray[np.bool_]
+    ranks: NDArray[np.float64]
     unreadable: int
 
 
@@ -161,8 +160,8 @@ def of_kinds(kinds: Mapping[str, Measured], rows: NDArray[np.intp]) -> dict[str,
     every = {"recall": recall, "srcc": order}
     figures = {f"{what} of {name}": value for what, of in every.items() for name, value in of.items()}
     for what, of in every.items():
-        told = [value for value in of.values() if value is not None]
-        figures[what] = statistics.mean(told) if told else None
+        known = [value for value in of.values() if value is not None]
+        figures[what] = statistics.mean(known) if known else None
     return figures
 
 
@@ -200,7 +199,8 @@ def show(result: dict[str, Any]) -> None:
         table.add_row(name, *cells, str(unreadable))
     console = Console(stderr=True)
     console.print(table)
-    console.print(f"pictures: {result['pictures']}")
+    for name in ("pictures", "pairs"):
+        console.print(f"{name}: {result[name]}")
     for name, figure in figures.items():
         console.print(f"{name.replace('_', ' ')}: {told(figure, 3)}")
 

@@ -15,6 +15,7 @@ synthesise() {
 }
 whole() { [[ -f $here/$1 ]] || { shift && "$@"; }; }
 share_features() { mkdir -p "$here/$1" && ln -sfn ../see/features "$here/$1/features"; } # a picture goes through the trunk once
+
 synthesise "$photos" made --count 24000 --seed 3 --clean-share 0.14
 whole train/train/metadata.json finesight data split $here/made $here/train --photos "$photos"
 whole pairs.made/metadata.json finesight data pairs "$pairs" $here/pairs.made --count 1600 --seed 4

@@ -49,6 +49,7 @@ def test_the_table_counts_what_an_opponent_finds(run_benchmark, tmp_path, photo)
     )
     figures = {name: figure["value"] for name, figure in found["figures"].items()}
     assert set(found["unreadable"]) == set(KINDS)
+    assert (found["pictures"], found["pairs"]) == (1, 1)
     assert figures["recall of Gaussian noise (scikit-image)"] == 1
     assert figures["recall of Butterworth (scikit-image)"] < 1
     assert (figures["noise_found_noisy"], figures["noise_found_mean"]) == (1, 0)

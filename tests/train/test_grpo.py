@@ -102,7 +102,7 @@ def test_the_reward_rises_on_a_toy_and_equally_on_trees_and_rows(grpo_for, tmp_p
             grpo_for(tmp_path / way, steps=16, seed=1, learning_rate=5e-3, sampling={"samples": 8})
         )
         for group in session.bench.optimizer.param_groups:
-            group["eps"] = 1e-4  # Adam makes whole steps of gradients that are nothing but rounding
+            group["eps"] = 1e-3  # Adam makes whole steps of gradients that are nothing but rounding
         if way == "rows":
             monkeypatch.setattr(learner, "plant", lambda lessons, prefixes, _: plant(lessons, prefixes, 1))
         learn(session)
@@ -110,7 +110,7 @@ def test_the_reward_rises_on_a_toy_and_equally_on_trees_and_rows(grpo_for, tmp_p
     first, last = (sum(some) / 4 for some in (curves["tree"][:4], curves["tree"][-4:]))
     assert last > first + 0.1
     # The same answers are drawn until rounding tips one over.
-    assert curves["rows"][:3] == pytest.approx(curves["tree"][:3], abs=1e-6)
+    assert curves["rows"][:4] == pytest.approx(curves["tree"][:4], abs=1e-6)
     assert sum(curves["rows"][-4:]) / 4 > first + 0.1
 
 
