@@ -10,13 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from finesight.model.nano.extent import PRESENCE_WEIGHT
 from finesight.model.nano.vision import Dense
 from finesight.schema.box import SCALE
 from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.taxonomy import DistortionType
 
-PRESENCE_WEIGHT = 3.0
-"""How much more a distorted cell counts than a clean one, which are ten times as many for most types."""
 TYPES_WEIGHT = 2.0
 EVEN_CELLS = 16
 """Cells of a finding that count one each; those of a larger one count less and of a smaller one more, so that the

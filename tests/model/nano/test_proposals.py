@@ -11,7 +11,7 @@ from finesight.schema.box import Box
 from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.taxonomy import DistortionType, Severity
 
-CELLS = 16
+CELLS, GRID = 16, (4, 4)
 LEFT, RIGHT = (0.0, 0.0, 0.4, 0.5), (0.6, 0.5, 1.0, 1.0)
 
 
@@ -27,7 +27,7 @@ def votes_for(*claims: tuple[int, int, tuple[float, ...], float]) -> tuple[torch
 def voted(presence: torch.Tensor, box: torch.Tensor, types: Sequence[int] = range(10)) -> Ballot:
     """The votes of the one picture, which has some types and surely none of the others."""
     there = torch.tensor([[0.99 if kind in types else 0.01 for kind in range(10)]])
-    return gather_votes(presence, box, torch.ones(1, CELLS, dtype=torch.bool), there)
+    return gather_votes(presence, box, [GRID], there)
 
 
 def proposed(
@@ -72,9 +72,7 @@ def test_every_type_has_its_own_probability_from_which_the_picture_has_it(kind):
     found = []
     for beside in (-0.01, 0.01):
         types = torch.tensor([[THERE[kind] + beside if k is kind else 0.0 for k in KINDS]])
-        found.append(
-            bool(gather_votes(presence, box, torch.ones(1, CELLS, dtype=torch.bool), types).kinds.any())
-        )
+        found.append(bool(gather_votes(presence, box, [GRID], types).kinds.any()))
     assert found == [False, True]
 
 
@@ -103,12 +101,21 @@ def test_boxes_of_a_type_that_lie_on_one_another_are_one_distortion():
 
 def test_padding_has_no_vote():
     presence, box = votes_for((0, 9, LEFT, 0.9), (1, 9, LEFT, 0.9), (15, 2, LEFT, 1.0), (14, 2, LEFT, 1.0))
-    valid = torch.ones(1, CELLS, dtype=torch.bool)
-    valid[0, 14:] = False
-    ballot = gather_votes(presence, box, valid, torch.ones(1, 10))
+    ballot = gather_votes(presence, box, [(2, 7)], torch.ones(1, 10))
+    assert ballot.weights.shape == (1, SLOTS, 10, CELLS)
     assert not ballot.weights[..., 14:].any()
-    arrays = (presence * valid[..., None])[0].numpy(), box[0].numpy()
-    assert [vote.kind for vote in votes_of(*arrays, torch.ones(10).numpy()) if vote.strength > 0.1] == [9]
+    arrays = presence[0, :14].numpy(), box[0, :14].numpy()
+    votes = votes_of(*arrays, torch.ones(10).numpy(), (2, 7))
+    assert [vote.kind for vote in votes if vote.strength > 0.1] == [9]
+
+
+def test_a_box_is_half_what_is_voted_for_and_half_where_it_is_seen():
+    # Three cells in a row, on a grid of four by four, vote for more than they see.
+    presence, box = votes_for(*((cell, 9, (0.0, 0.0, 0.8, 0.3), 0.99) for cell in range(3)))
+    ballot = voted(presence, box, types=[9])
+    assert ballot.extents[0, 0].tolist() == pytest.approx([0.0, 0.0, 0.75, 0.25])
+    assert ballot.boxes(box)[0, 0].tolist() == pytest.approx([0.0, 0.0, 0.775, 0.275])
+    assert not ballot.boxes(box)[0, 1:].any()
 
 
 def test_there_are_never_more_than_there_are_slots_and_the_strongest_stay():

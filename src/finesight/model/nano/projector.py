@@ -46,7 +46,7 @@ class Projector(nn.Module):
         Args:
             hints: true diagnoses to be told instead of the own proposals, None for the pictures without.
         """
-        proposals = seen.dense.proposals(cells.valid)
+        proposals = seen.dense.proposals(cells.grids)
         return self.written(cells, seen, proposals.hinted(hints) if hints else proposals)
 
     def written(self, cells: Cells, seen: Seen, proposals: Proposals) -> Tensor:

@@ -54,24 +54,36 @@ class Proposals(NamedTuple):
 
 
 class Ballot(NamedTuple):
-    """The votes of a batch: weights (B, SLOTS, T, N) of the cells, one-hot types (B, SLOTS, T); 0 in empty slots."""
+    """The votes of a batch, 0 in empty slots.
+
+    weights: (B, SLOTS, T, N) of the cells; kinds: (B, SLOTS, T) one-hot types; extents: (B, SLOTS, 4), where cells
+    see what is voted for.
+    """
 
     weights: Tensor
     kinds: Tensor
+    extents: Tensor
 
     def mean(self, values: Tensor) -> Tensor:
         """(B, SLOTS, F): the mean of `values` (B, N, T, F) over the votes of each proposal."""
         return torch.einsum("bstn,bntf->bsf", self.weights.to(values), values)
 
+    def boxes(self, voted: Tensor) -> Tensor:
+        """(B, SLOTS, 4): between the mean of the boxes (B, N, T, 4) that are voted for and the extents."""
+        return (self.mean(voted) + self.extents.to(voted)) / 2
 
-def gather_votes(presence: Tensor, box: Tensor, valid: Tensor, types: Tensor) -> Ballot:
+
+def gather_votes(presence: Tensor, box: Tensor, grids: Sequence[tuple[int, int]], types: Tensor) -> Ballot:
     """The votes of each picture.
 
     Args:
-        presence: (B, N, T) probabilities. box: (B, N, T, 4) shares of the picture. valid: (B, N).
-        types: (B, T) probabilities that the picture has a type.
+        presence: (B, N, T) probabilities. box: (B, N, T, 4) shares of the picture. grids: (h, w) of each picture,
+            whose cells are the first h w of the N. types: (B, T) probabilities that the picture has a type.
     """
-    arrays = (tensor.float().cpu().numpy() for tensor in (presence * valid[..., None], box, types))
-    laid = [laid_out(votes_of(p, b, t), *p.shape) for p, b, t in zip(*arrays, strict=True)]
-    weights, kinds = zip(*laid, strict=True)
-    return Ballot(*(torch.stack([torch.from_numpy(a) for a in arrays]) for arrays in (weights, kinds)))
+    cells, kinds = presence.shape[1:]
+    arrays = (tensor.float().cpu().numpy() for tensor in (presence, box, types))
+    laid = [
+        laid_out(votes_of(p[: h * w], b[: h * w], t, (h, w)), cells, kinds)
+        for p, b, t, (h, w) in zip(*arrays, grids, strict=True)
+    ]
+    return Ballot(*(torch.stack([torch.from_numpy(a) for a in same]) for same in zip(*laid, strict=True)))

@@ -7,6 +7,7 @@ how badly, how far its box reaches; how good is the picture.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -34,6 +35,11 @@ class Cells(NamedTuple):
     features: Tensor
     centres: Tensor
     valid: Tensor
+
+    @property
+    def grids(self) -> list[tuple[int, int]]:
+        """(height, width) of each picture in cells."""
+        return [(round(1 / h), round(1 / w)) for w, h in self.centres[:, 0, 2:].tolist()]
 
 
 class Dense(NamedTuple):
@@ -70,10 +76,10 @@ class Dense(NamedTuple):
         presence, severity, box, level, types = (t[picture].float().cpu().numpy() for t in numbers)
         return glance(presence[:cells], severity[:cells], box[:cells], level, types)
 
-    def proposals(self, valid: Tensor) -> Proposals:
-        """What cells that agree say together."""
+    def proposals(self, grids: Sequence[tuple[int, int]]) -> Proposals:
+        """What cells that agree say together; grids: (h, w) of each picture."""
         with torch.no_grad():
-            ballot = gather_votes(self.presence.sigmoid(), self.box, valid, self.types.sigmoid())
+            ballot = gather_votes(self.presence.sigmoid(), self.box, grids, self.types.sigmoid())
         return self.proposed(ballot)
 
     def proposed(self, ballot: Ballot) -> Proposals:
@@ -81,7 +87,7 @@ class Dense(NamedTuple):
         present = self.presence.sigmoid()[..., None]
         said = torch.cat([present, self.key.sigmoid()[..., None], self.severity.softmax(-1)], dim=-1)
         what = torch.cat([ballot.kinds.to(said), ballot.mean(said)], dim=-1)
-        return Proposals(what, ballot.mean(self.box))
+        return Proposals(what, ballot.boxes(self.box))
 
 
 DENSE_NUMBERS = TYPES * (1 + 1 + SEVERITIES + 4)

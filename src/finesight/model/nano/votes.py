@@ -1,7 +1,7 @@
 """Cells that agree as votes for a distortion: plain numbers in and out, whatever has made them.
 
 Each cell votes for a box of each type it believes in, where the picture as a whole has that type. Votes of one
-type that overlap are one distortion; its box is their mean.
+type that overlap are one distortion. Its box is half their mean and half the extent in which cells see it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from finesight.model.nano.extent import Grid, extent
 from finesight.schema.taxonomy import DistortionType
 
 Array = NDArray[np.float32]
@@ -44,42 +45,55 @@ _THERE = np.array([THERE[kind] for kind in DistortionType], np.float32)
 
 
 class Vote(NamedTuple):
-    """A proposal as the weights (N,) of the cells that made it, summing to 1, and where it is (x1, y1)."""
+    """A proposal as the weights (N,) of the cells that made it, summing to 1; mean: (4,) of the boxes that these vote
+    for; extent: (4,), see `extent`.
+    """
 
     kind: int
     weights: Array
-    corner: tuple[float, float]
+    mean: Array
+    extent: Array
     strength: float
 
+    @property
+    def corner(self) -> tuple[float, float]:
+        """Where its box begins, (y1, x1)."""
+        x1, y1 = ((self.mean + self.extent) / 2)[:2].tolist()
+        return y1, x1
 
-def votes_of(presence: Array, boxes: Array, types: Array) -> list[Vote]:
+
+def votes_of(presence: Array, boxes: Array, types: Array, grid: Grid) -> list[Vote]:
     """The proposals of one picture, at most SLOTS, by type and then in reading order.
 
     A type that is in the picture has one proposal at least: that of its surest cell, where the votes are too weak.
 
     Args:
-        presence: (N, T) probabilities, 0 on padding. boxes: (N, T, 4) shares of the picture.
-        types: (T,) probabilities that the picture has a type.
+        presence: (N, T) probabilities, in rows. boxes: (N, T, 4) shares of the picture.
+        types: (T,) probabilities that the picture has a type. grid: (h, w) with h w = N.
     """
     kinds = (int(kind) for kind in np.flatnonzero(types >= _THERE))
-    found = [vote for kind in kinds for vote in _of_type(kind, presence[:, kind], boxes[:, kind])]
+    found = [vote for kind in kinds for vote in _of_type(kind, presence[:, kind], boxes[:, kind], grid)]
     strongest = sorted(found, key=lambda vote: -vote.strength)[:SLOTS]
-    return sorted(strongest, key=lambda vote: (vote.kind, vote.corner[1], vote.corner[0]))
+    return sorted(strongest, key=lambda vote: (vote.kind, vote.corner))
 
 
-def laid_out(votes: list[Vote], cells: int, kinds: int) -> tuple[Array, Array]:
-    """Votes as arrays, zero in empty slots: weights (SLOTS, T, N) of the cells, one-hot types (SLOTS, T)."""
+def laid_out(votes: list[Vote], cells: int, kinds: int) -> tuple[Array, Array, Array]:
+    """Votes as arrays, zero in empty slots and cells of padding: weights (SLOTS, T, cells), one-hot types (SLOTS, T),
+    extents (SLOTS, 4).
+    """
     weights, hot = np.zeros((SLOTS, kinds, cells), np.float32), np.zeros((SLOTS, kinds), np.float32)
+    extents = np.zeros((SLOTS, 4), np.float32)
     for slot, vote in enumerate(votes):
-        weights[slot, vote.kind], hot[slot, vote.kind] = vote.weights, 1.0
-    return weights, hot
+        weights[slot, vote.kind, : len(vote.weights)] = vote.weights
+        hot[slot, vote.kind], extents[slot] = 1.0, vote.extent
+    return weights, hot, extents
 
 
-def _of_type(kind: int, presence: Array, boxes: Array) -> list[Vote]:
+def _of_type(kind: int, presence: Array, boxes: Array, grid: Grid) -> list[Vote]:
     """Greedy grouping: the strongest vote takes those that agree with it, then the next that is left."""
     left = np.where(presence >= BELIEVED, presence, 0.0).astype(np.float32)
     found: list[Vote] = []
-    cell_area = 1.0 / max(1, int(np.count_nonzero(presence)))
+    cell_area = 1.0 / len(presence)
     for _ in range(SLOTS):
         if not left.any():
             break
@@ -91,17 +105,18 @@ def _of_type(kind: int, presence: Array, boxes: Array) -> list[Vote]:
         area = max(float((mean[2] - mean[0]) * (mean[3] - mean[1])), cell_area)
         if group.sum() * cell_area >= SUPPORT * area:
             weights = (group / group.sum()).astype(np.float32)
-            found.append(Vote(kind, weights, (float(mean[0]), float(mean[1])), float(group.sum())))
+            found.append(Vote(kind, weights, mean, extent(presence, mean, grid), float(group.sum())))
         left = np.where((overlap >= SAME) | (_iou(mean, boxes) >= SAME), 0.0, left)
         left[seed] = 0.0
-    return found or [_surest(kind, presence, boxes)]
+    return found or [_surest(kind, presence, boxes, grid)]
 
 
-def _surest(kind: int, presence: Array, boxes: Array) -> Vote:
+def _surest(kind: int, presence: Array, boxes: Array, grid: Grid) -> Vote:
     cell = int(presence.argmax())
     weights = np.zeros_like(presence)
     weights[cell] = 1.0
-    return Vote(kind, weights, (float(boxes[cell, 0]), float(boxes[cell, 1])), float(presence[cell]))
+    reach = extent(presence, boxes[cell], grid)
+    return Vote(kind, weights, boxes[cell], reach, float(presence[cell]))
 
 
 def _iou(one: Array, many: Array) -> Array:

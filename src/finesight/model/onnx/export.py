@@ -69,7 +69,10 @@ def _graphs(model: LoadedModel) -> dict[str, tuple[Graph, tuple[Tensor, ...]]]:
     return {
         "tower": (TowerGraph(visual.trunk), (torch.zeros(1, 3, h * CELL_PX, w * CELL_PX),)),
         "encoder": (encoder, (features, centres)),
-        "projector": (ProjectorGraph(visual.projector), (centres, *seen, weights, kinds)),
+        "projector": (
+            ProjectorGraph(visual.projector),
+            (centres, *seen, weights, kinds, torch.zeros(SLOTS, 4)),
+        ),
         "decoder": (decoder, (*read, *[past] * (2 * decoder.layers))),
     }
 

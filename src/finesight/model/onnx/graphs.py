@@ -64,15 +64,17 @@ class ProjectorGraph(Graph):
 
     def __init__(self, projector: Projector) -> None:
         super().__init__(
-            ["centres", "hidden", *DENSE, "weights", "kinds"], ["tokens"], {"weights": {2: "cells"}}
+            ["centres", "hidden", *DENSE, "weights", "kinds", "extents"],
+            ["tokens"],
+            {"weights": {2: "cells"}},
         )
         self.projector = projector
 
     def forward(self, centres: Tensor, hidden: Tensor, *rest: Tensor) -> Tensor:
-        *dense, weights, kinds = (t[None] for t in rest)
+        *dense, weights, kinds, extents = (t[None] for t in rest)
         cells = Cells(hidden[None], centres[None], torch.ones_like(hidden[None, :, 0]) > 0)
         view = Dense(*dense)
-        proposals = view.proposed(Ballot(weights, kinds))
+        proposals = view.proposed(Ballot(weights, kinds, extents))
         tokens: Tensor = self.projector.written(cells, Seen(hidden[None], view), proposals)[0]
         return tokens
 

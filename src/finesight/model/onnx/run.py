@@ -101,9 +101,9 @@ class OnnxGenerator:
         (features,) = self._tower.run(None, {"pixels": pixels})
         seen = self._encoder.run(None, {"features": features, "centres": spots})
         _hidden, presence, _key, severity, box, level, types = seen
-        weights, kinds = laid_out(votes_of(_sigmoid(presence), box, _sigmoid(types)), *presence.shape)
+        ballot = laid_out(votes_of(_sigmoid(presence), box, _sigmoid(types), grid), *presence.shape)
         names = [node.name for node in self._projector.get_inputs()]
-        known = dict(zip(_SEEN, (spots, *seen, weights, kinds), strict=True))
+        known = dict(zip(_SEEN, (spots, *seen, *ballot), strict=True))
         (tokens,) = self._projector.run(None, {name: known[name] for name in names})
         return tokens, grid, glance(presence, severity, box, level, types)
 
@@ -167,7 +167,9 @@ class OnnxGenerator:
         return text
 
 
-_SEEN = ("centres", "hidden", "presence", "key", "severity", "box", "level", "types", "weights", "kinds")
+_SEEN = (
+    "centres", "hidden", "presence", "key", "severity", "box", "level", "types", "weights", "kinds", "extents",
+)  # fmt: skip
 
 
 def centres(grid: tuple[int, int]) -> Array:
