@@ -165,6 +165,7 @@ def of_labels(labels: DenseLabels, certainty: float = 40.0) -> Dense:
         box=labels.box.clone(),
         level=F.one_hot(labels.level.clamp_min(0), 5).float() * certainty,
         types=(labels.types * 2 - 1) * certainty,
+        tilt=torch.zeros(len(labels.level)),
     )
 
 
@@ -200,6 +201,7 @@ def test_the_loss_is_the_sum_of_its_terms(labels):
         box,
         torch.randn(3, 5, generator=rng),
         torch.randn(3, 10, generator=rng),
+        torch.zeros(3),
     )
     where = [i for i in np.ndindex(*shape) if labels.valid[i]]
     present = [i for i in where if labels.presence[i] == 1]
@@ -240,7 +242,10 @@ def test_what_is_not_valid_has_no_gradient(labels):
     perfect = of_labels(labels, 1.0)
     view = Dense(*(part.requires_grad_() for part in perfect._replace(box=perfect.box + 0.05)))
     dense_loss(view, labels).backward()
+    assert view.tilt.grad is None  # it is not learnt here
     for name, part in view._asdict().items():
+        if name == "tilt":
+            continue
         assert part.grad is not None
         assert torch.isfinite(part.grad).all()
         assert part.grad.any()

@@ -37,6 +37,8 @@ class Annotation(BaseModel):
     content: str = ""
     source: str = ""
     """The photograph this picture was made from; splits keep a source on one side."""
+    series: str = ""
+    """Pictures of one series show the same, each with more of one distortion than the one before it."""
 
     @property
     def keys(self) -> tuple[Distortion, ...]:

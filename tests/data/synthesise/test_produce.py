@@ -163,3 +163,21 @@ def test_the_file_format_adds_no_blocks_of_its_own(photographs: Photographs, tmp
         steps = np.abs(np.diff(cv2.imread(str(path)).astype(float).mean(2), axis=1))
         border = np.arange(steps.shape[1]) % 8 == 7
         assert steps[:, border].mean() / steps[:, ~border].mean() < 1.25
+
+
+def test_the_pictures_of_a_series_are_of_one_photograph_and_the_same_however_they_come_about(
+    photographs: Photographs, tmp_path: Path
+) -> None:
+    photos, out = photographs(3), tmp_path / "out"
+    synthesise(photos, out, config(16, series=True))
+    annotations = list(read_metadata(out / "metadata.json"))
+    assert [a.series for a in annotations] == [f"3.{i // 4:06d}" for i in range(16)]
+    of_series = [{a.source for a in annotations[i : i + 4]} for i in range(0, 16, 4)]
+    assert [len(sources) for sources in of_series] == [1] * 4
+    assert len(set.union(*of_series)) == 3
+    before = contents(out)
+    (out / "images" / "000006.jpg").unlink()
+    synthesise(photos, out, config(16, series=True))
+    assert contents(out) == before
+    synthesise(photos, tmp_path / "two", config(16, series=True, workers=2))
+    assert contents(tmp_path / "two") == before

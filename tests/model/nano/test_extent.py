@@ -56,7 +56,8 @@ def test_it_is_made_of_whole_cells_and_lies_in_the_picture(what, seed):
     grid, rows, columns = what
     presence = np.random.default_rng(seed).random(grid, np.float32).ravel()
     x1, y1, x2, y2 = found = extent(presence, corners(grid, rows, columns), grid)
-    assert 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1
+    assert 0 <= x1 < x2 <= 1
+    assert 0 <= y1 < y2 <= 1
     cells = found * (grid[1], grid[0], grid[1], grid[0])
     np.testing.assert_allclose(cells, cells.round(), atol=1e-4)
 
@@ -81,7 +82,7 @@ def test_what_is_seen_further_off_is_another_distortion():
     box = np.array([0, 0, 0.29, 1], np.float32)
     np.testing.assert_allclose(extent(presence, box, grid), [0, 0, 0.3, 1], atol=1e-6)
     # It grows by what begins within AROUND of the box, here a cell, however far more is seen.
-    assert AROUND == 1 / grid[1]
+    assert 1 / grid[1] == AROUND
     longer = picture(grid, (0, 4), (0, 12))
     assert extent(longer, box, grid)[2] == pytest.approx(7 / 20)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finesight.model.nano.glance import BY_CELLS, SEEN_TOLERANCE, glance
+from finesight.model.nano.glance import BY_CELLS, SEEN_TOLERANCE, glance, log_odds, tilted
 from finesight.schema.opinion import BEST_MOS, SEVERITY_WEIGHTS, TYPE_WEIGHTS
 from finesight.schema.taxonomy import DistortionType, Severity
 
@@ -23,6 +23,7 @@ def view(presence=NO, severity=0.0, level=0.0, types=NO) -> dict[str, np.ndarray
         "box": np.broadcast_to(box, (CELLS, TYPES, 4)).astype(np.float32),
         "level": np.full(5, level, np.float32),
         "types": np.full(TYPES, types, np.float32),
+        "tilt": np.float32(0.0),
     }
 
 
@@ -70,3 +71,27 @@ def test_more_of_a_distortion_and_worse_of_it_never_scores_better(presence, cell
     wider = {k: v.copy() for k, v in numbers.items()}
     wider["presence"][cell, kind] += more
     assert score(**wider) <= before + 1e-9
+
+
+@given(st.floats(1.3, 4.7), st.floats(-2, 2))
+def test_tilts_add_up_and_a_tilted_score_stays_on_its_scale(first, tilt):
+    score = tilted(first, tilt)
+    assert 1 < score < 5
+    assert log_odds(score) == pytest.approx(log_odds(first) + tilt, abs=1e-6)
+    assert tilted(score, -tilt) == pytest.approx(first, abs=1e-6)
+
+
+@pytest.mark.parametrize("end", [1.0, 5.0])
+def test_the_ends_of_the_scale_can_be_tilted_too(end):
+    assert tilted(end, 0.0) == end
+    assert 1 < tilted(end, -1.0) < tilted(end, 1.0) < 5
+
+
+@given(st.floats(-6, 6), st.floats(-2, 2))
+def test_the_levels_are_the_two_beside_the_tilted_score(presence, tilt):
+    plain, numbers = view(presence=presence), view(presence=presence)
+    numbers["tilt"] = np.float32(tilt)
+    levels = glance(**numbers).levels
+    assert score(**numbers) == pytest.approx(tilted(score(**plain), float(np.float32(tilt))), abs=1e-6)
+    assert sum(levels) == pytest.approx(1.0)
+    assert sum(p > 0 for p in levels) <= 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -43,7 +44,7 @@ def test_a_picture_is_seen_the_same_alone_and_beside_a_larger_one(encoder, featu
         alone, view = encoder(pad_cells([own], [grid]))
         torch.testing.assert_close(hidden[number, : len(own)], alone[0], rtol=0, atol=1e-4)
         for name, together in dense._asdict().items():
-            of_picture = name in ("level", "types")
+            of_picture = name in ("level", "types", "tilt")
             mine = together[number] if of_picture else together[number, : len(own)]
             torch.testing.assert_close(mine, getattr(view, name)[0], rtol=0, atol=1e-4)
 
@@ -110,6 +111,20 @@ def test_standardised_features_have_mean_nought_and_deviation_one(encoder, featu
     assert {"feature_mean", "feature_scale"} <= fresh.state_dict().keys()
 
 
+def test_the_tilt_is_that_of_the_mean_standardised_features_of_the_cells_that_are_there(encoder, features):
+    encoder = copy.deepcopy(encoder)
+    encoder.standardise(torch.randn(500, FEATURES, generator=torch.Generator().manual_seed(2)) * 3 + 1)
+    encoder.feature_tilt.copy_(torch.randn(FEATURES, generator=torch.Generator().manual_seed(3)))
+    grids = [(2, 3), (1, 2)]
+    pictures = [
+        torch.randn(h * w, FEATURES, generator=torch.Generator().manual_seed(h)) * 3 for h, w in grids
+    ]
+    tilts = encoder(pad_cells(pictures, grids)).dense.tilt
+    for tilt, cells in zip(tilts, pictures, strict=True):
+        mean = torch.stack([encoder.standardised(cell) for cell in cells]).mean(0)
+        assert float(tilt) == pytest.approx(float(mean @ encoder.feature_tilt), abs=1e-4)
+
+
 def view(presence: float) -> Dense:
     rng = torch.Generator().manual_seed(5)
     shape = (1, 2, 10)
@@ -120,6 +135,7 @@ def view(presence: float) -> Dense:
         torch.rand(*shape, 4, generator=rng),
         torch.zeros(1, 5),
         torch.zeros(1, 10),
+        torch.zeros(1),
     )
 
 

@@ -1,8 +1,8 @@
 """`train_metadata.json` and `bench_metadata.json` of ViDA-UGC, and the metadata finesight writes itself.
 
 A list of `{image, mos, level, width, height, distortions: [{id, distortion, coordinates, severity,
-significance_score, position, "visual manifestation", "perception impact", ...}]}`; ours adds `content` and
-`source`. Other fields are passed over.
+significance_score, position, "visual manifestation", "perception impact", ...}]}`; ours adds `content`,
+`source` and `series`. Other fields are passed over.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def _annotation(record: dict[str, Any], index: int) -> Annotation:
         distortions=_distortions(record),
         content=fields.text(record, "content", ""),
         source=fields.text(record, "source", ""),
+        series=fields.text(record, "series", ""),
     )
 
 
@@ -89,7 +90,7 @@ def _record(annotation: Annotation) -> dict[str, Any]:
         # Never the sentence: the organisers' scorer gives a silent 0.0 for a truth file that has one.
         "distortions": [_distortion_record(d, i) for i, d in enumerate(annotation.distortions, start=1)],
     }
-    extras = {"content": annotation.content, "source": annotation.source}
+    extras = {"content": annotation.content, "source": annotation.source, "series": annotation.series}
     return record | {name: value for name, value in extras.items() if value}
 
 

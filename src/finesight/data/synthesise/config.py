@@ -6,8 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from finesight.schema.taxonomy import Severity
+
 Balance = Literal["published", "tempered", "uniform"]
 Variety = Literal["plain", "wide"]
+STEPS = 1 + len(Severity)
+"""Pictures of a series."""
 
 
 class SynthesisConfig(BaseModel):
@@ -20,6 +24,8 @@ class SynthesisConfig(BaseModel):
     max_boxes: most distortions planned for one image. variety: `plain` makes each type in one published way, of
     spotless pictures of one size; `wide` in every way of ways.py, of pictures half as large to as large as `size`
     that may have been compressed, softened or grained a little before, as photographs on the web have.
+    series: each picture STEPS times, with more of one of its distortions each time (see series.py); clean_share
+    does not matter then.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -32,3 +38,9 @@ class SynthesisConfig(BaseModel):
     clean_share: float = Field(default=0.08, ge=0, le=1)
     max_boxes: int = Field(default=11, ge=1, le=11)
     variety: Variety = "plain"
+    series: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Images that are made of one clean picture."""
+        return STEPS if self.series else 1

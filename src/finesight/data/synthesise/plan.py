@@ -94,11 +94,16 @@ def draw_number(rng: np.random.Generator, config: SynthesisConfig) -> int:
     return min(n + int(rng.random() < n * _UNSEEN), config.max_boxes)
 
 
-def draw_wish(rng: np.random.Generator, balance: Balance, variety: Variety = "plain") -> Wish:
-    """One distortion of the mixture."""
+def draw_wish(
+    rng: np.random.Generator,
+    balance: Balance,
+    variety: Variety = "plain",
+    severity: Severity | None = None,
+) -> Wish:
+    """One distortion of the mixture; severity: where it is not to be drawn."""
     rows, odds = _mixture(balance)
     kind, is_global = rows[rng.choice(len(rows), p=odds)]
-    wish = _draw_global(kind, rng) if is_global else _draw_local(kind, rng)
+    wish = (_draw_global if is_global else _draw_local)(kind, severity, rng)
     if variety == "plain" or kind not in WAYS:
         return wish
     return replace(wish, way=WAYS[kind][int(rng.integers(len(WAYS[kind])))])
@@ -116,13 +121,13 @@ def _mixture(balance: Balance) -> tuple[list[tuple[T, bool]], NDArray[np.float64
     return rows, np.array(odds) / sum(odds)
 
 
-def _draw_global(kind: T, rng: np.random.Generator) -> Wish:
+def _draw_global(kind: T, severity: Severity | None, rng: np.random.Generator) -> Wish:
     area = 1.0 if rng.random() < _WHOLE_IMAGE else rng.uniform(GLOBAL_AREA + 0.05, 0.95)
-    return Wish(kind, _draw_severity(rng), area, "rectangle" if area == 1 else "feathered")
+    return Wish(kind, severity or _draw_severity(rng), area, "rectangle" if area == 1 else "feathered")
 
 
-def _draw_local(kind: T, rng: np.random.Generator) -> Wish:
-    severity = _draw_severity(rng)
+def _draw_local(kind: T, severity: Severity | None, rng: np.random.Generator) -> Wish:
+    severity = severity or _draw_severity(rng)
     shares = _SOFT_SHAPES if kind in _LIGHT else _ANY_SHAPE
     return Wish(kind, severity, _local_area(kind, severity, rng), SHAPES[rng.choice(len(SHAPES), p=shares)])
 

@@ -100,27 +100,39 @@ def _apply_somewhere(
     wish = placement.wish
     found: Region | None = placement.region
     for _ in range(1 if wish.is_global else _TRIES):
-        affected = _apply(image, wish, found, rng) if found else None
+        affected = apply(image, Placement(wish, found), rng) if found else None
         if affected:
-            return Placement(wish, affected)
+            return affected
         found = find_place(wish, scene, others, (width, height), rng)
     return None
 
 
-def _apply(image: Rgb, wish: Wish, region: Region, rng: np.random.Generator) -> Region | None:
-    """Distort the image in place; the affected part of the region, or None and no change if unseen."""
+def apply(
+    image: Rgb, placement: Placement, rng: np.random.Generator, anyway: bool = False
+) -> Placement | None:
+    """Distort the image in place; the placement with the part that is affected, or None and no change if unseen.
+
+    Args:
+        anyway: whether it shows or not.
+    """
+    wish, region = placement.wish, placement.region
     distorter, diagonal = DISTORTIONS[wish.type], hypot(*image.shape[:2])
     before, make = image[region.window], wish.way or distorter.apply
     after = blend(before, make(before, wish.severity, rng, diagonal), region.mask)
     inner = Region(*region.bounds()) if wish.is_global else changed_part(before, after, region)
-    if inner is None:
-        return None
-    x, y = inner.x1 - region.x1, inner.y1 - region.y1
-    part = slice(y, y + inner.y2 - inner.y1), slice(x, x + inner.x2 - inner.x1)
-    if distorter.change(before[part], after[part]) < distorter.floors[wish.severity.rank - 1]:
+    if not anyway and (inner is None or not _shows(before, after, placement, inner)):
         return None
     image[region.window] = after
-    return inner
+    return Placement(wish, inner or Region(*region.bounds()))
+
+
+def _shows(before: Rgb, after: Rgb, placement: Placement, inner: Region) -> bool:
+    """Whether the change within a part of the placement's window is what its severity has at least."""
+    wish, region = placement.wish, placement.region
+    distorter = DISTORTIONS[wish.type]
+    x, y = inner.x1 - region.x1, inner.y1 - region.y1
+    part = slice(y, y + inner.y2 - inner.y1), slice(x, x + inner.x2 - inner.x1)
+    return distorter.change(before[part], after[part]) >= distorter.floors[wish.severity.rank - 1]
 
 
 def _label(wish: Wish, box: Box) -> Distortion:

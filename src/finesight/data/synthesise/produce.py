@@ -25,6 +25,7 @@ from finesight.data.synthesise.contact import contact_sheet
 from finesight.data.synthesise.journal import Journal
 from finesight.data.synthesise.plant import distort
 from finesight.data.synthesise.region import Rgb
+from finesight.data.synthesise.series import grow
 from finesight.data.synthesise.sources import cut, draw_size, imperfect, load_photograph
 from finesight.data.synthesise.statistics import Statistics, gather
 from finesight.errors import InputError
@@ -149,7 +150,7 @@ def _batches(
     names = _sources(order)
     turns: dict[int, list[int]] = {}
     for index in missing:
-        turns.setdefault(index % len(order), []).append(index)
+        turns.setdefault(index // config.steps % len(order), []).append(index)
     for position, indexes in turns.items():
         for i in range(0, len(indexes), _BATCH):
             part = tuple(indexes[i : i + _BATCH])
@@ -202,10 +203,14 @@ def _make(batch: _Batch) -> _Made:
 
 
 def _make_one(photograph: Rgb, index: int, batch: _Batch) -> Annotation:
-    rng = np.random.default_rng(np.random.SeedSequence([batch.config.seed, index]))
-    image, annotation = distort(_clean(photograph, batch.config, rng), rng, batch.config)
+    config = batch.config
+    scene, step = divmod(index, config.steps)
+    rng = np.random.default_rng(np.random.SeedSequence([config.seed, scene]))
+    clean = _clean(photograph, config, rng)
+    image, annotation = grow(clean, rng, config, step) if config.series else distort(clean, rng, config)
     write_bytes(batch.images / name_of(index), encode_jpeg(image))
-    return annotation.model_copy(update={"image": name_of(index), "source": batch.source})
+    series = f"{config.seed}.{scene:06d}" if config.series else ""
+    return annotation.model_copy(update={"image": name_of(index), "source": batch.source, "series": series})
 
 
 def _clean(photograph: Rgb, config: SynthesisConfig, rng: np.random.Generator) -> Rgb:

@@ -48,6 +48,14 @@ class Region:
     def xyxy(self) -> tuple[int, int, int, int]:
         return self.x1, self.y1, self.x2, self.y2
 
+    def middle(self, share: float) -> Region:
+        """The part around its middle that has this share of its area."""
+        width, height = self.x2 - self.x1, self.y2 - self.y1
+        w, h = max(1, round(width * share**0.5)), max(1, round(height * share**0.5))
+        x, y = (width - w) // 2, (height - h) // 2
+        mask = None if self.mask is None else self.mask[y : y + h, x : x + w]
+        return Region(self.x1 + x, self.y1 + y, self.x1 + x + w, self.y1 + y + h, mask)
+
     def bounds(self) -> tuple[int, int, int, int]:
         """Pixel corners of the affected area: where the mask is at least one half."""
         if self.mask is None:

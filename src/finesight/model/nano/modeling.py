@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModelForImageTextToText, initialization
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLConfig, Qwen2_5_VLVisionConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
@@ -74,6 +74,11 @@ class NanoVision(Qwen2_5_VLPreTrainedModel):
         )
         self.projector = Projector(config.encoder_width, config.out_hidden_size)
         self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, CellEncoder):  # of a checkpoint from before scores were tilted
+            initialization.zeros_(module.feature_tilt)
 
     def cell_features(self, pixel_values: Tensor, grid_thw: Tensor) -> list[Tensor]:
         """What the trunk makes of each picture: one (cells, CELL_FEATURES) tensor a picture.

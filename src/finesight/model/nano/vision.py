@@ -47,7 +47,7 @@ class Dense(NamedTuple):
 
     presence: (B, N, T) logits; key: (B, N, T) logits; severity: (B, N, T, 3) logits;
     box: (B, N, T, 4) xyxy in shares of the picture; level: (B, 5) logits of the picture's quality level;
-    types: (B, T) logits that a type is anywhere in the picture.
+    types: (B, T) logits that a type is anywhere in the picture; tilt: (B,) added to the log-odds of the score.
     """
 
     presence: Tensor
@@ -56,6 +56,7 @@ class Dense(NamedTuple):
     box: Tensor
     level: Tensor
     types: Tensor
+    tilt: Tensor
 
     def belief(self) -> Tensor:
         """(B, N, T, BELIEF_FEATURES): bounded numbers, each as strong as its type is believed in."""
@@ -72,9 +73,9 @@ class Dense(NamedTuple):
 
     def glance(self, picture: int, cells: int) -> Glance:
         """What is said of one picture of the batch, which has so many cells."""
-        numbers = (self.presence, self.severity, self.box, self.level, self.types)
-        presence, severity, box, level, types = (t[picture].float().cpu().numpy() for t in numbers)
-        return glance(presence[:cells], severity[:cells], box[:cells], level, types)
+        numbers = (self.presence, self.severity, self.box, self.level, self.types, self.tilt)
+        presence, severity, box, *whole = (t[picture].float().cpu().numpy() for t in numbers)
+        return glance(presence[:cells], severity[:cells], box[:cells], *whole)
 
     def proposals(self, grids: Sequence[tuple[int, int]]) -> Proposals:
         """What cells that agree say together; grids: (h, w) of each picture."""
@@ -156,11 +157,13 @@ class CellEncoder(nn.Module):
 
     feature_mean: Tensor
     feature_scale: Tensor
+    feature_tilt: Tensor
 
     def __init__(self, features: int, width: int, layers: int, heads: int) -> None:
         super().__init__()
         self.register_buffer("feature_mean", torch.zeros(features))
         self.register_buffer("feature_scale", torch.ones(features))
+        self.register_buffer("feature_tilt", torch.zeros(features))
         self.read = nn.Sequential(
             nn.Linear(features, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
         )
@@ -177,14 +180,18 @@ class CellEncoder(nn.Module):
 
     def forward(self, cells: Cells) -> Seen:
         """What is seen in the cells; rows of padding are meaningless."""
-        features = ((cells.features - self.feature_mean) * self.feature_scale).clamp(-6, 6)
+        features = self.standardised(cells.features)
         x = self.read(features) + self.place(position_features(cells.centres))
         for block in self.blocks:
             x = block(x, cells.valid)
         x = self.norm(x)
-        return Seen(x, self._dense(x, cells))
+        return Seen(x, self._dense(x, cells, _mean(features, cells.valid) @ self.feature_tilt))
 
-    def _dense(self, x: Tensor, cells: Cells) -> Dense:
+    def standardised(self, features: Tensor) -> Tensor:
+        """(..., F) features on one scale."""
+        return ((features - self.feature_mean) * self.feature_scale).clamp(-6, 6)
+
+    def _dense(self, x: Tensor, cells: Cells, tilt: Tensor) -> Dense:
         numbers = self.dense(x).unflatten(-1, (TYPES, -1))
         presence, key, severity, reach = numbers.split([1, 1, SEVERITIES, 4], dim=-1)
         # A box is read as four reaches from the cell's centre: left, up, right, down, all positive.
@@ -192,11 +199,15 @@ class CellEncoder(nn.Module):
         centre = cells.centres[..., None, :2]
         box = torch.cat([centre - reach[..., :2], centre + reach[..., 2:]], dim=-1).clamp(0, 1)
         level, types = self.picture(_pooled(x, cells.valid)).split([LEVELS, TYPES], dim=-1)
-        return Dense(presence.squeeze(-1), key.squeeze(-1), severity, box, level, types)
+        return Dense(presence.squeeze(-1), key.squeeze(-1), severity, box, level, types, tilt)
 
 
 def _pooled(x: Tensor, valid: Tensor) -> Tensor:
     """(B, N, W) to (B, 2 W): mean and maximum over the cells that are there."""
+    return torch.cat([_mean(x, valid), x.masked_fill(~valid[..., None], -torch.inf).amax(1)], dim=-1)
+
+
+def _mean(x: Tensor, valid: Tensor) -> Tensor:
+    """(B, N, W) to (B, W): mean over the cells that are there."""
     there = valid[..., None]
-    mean = (x * there).sum(1) / there.sum(1)
-    return torch.cat([mean, x.masked_fill(~there, -torch.inf).amax(1)], dim=-1)
+    return (x * there).sum(1) / there.sum(1)

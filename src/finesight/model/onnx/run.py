@@ -100,12 +100,13 @@ class OnnxGenerator:
         spots = centres(grid)
         (features,) = self._tower.run(None, {"pixels": pixels})
         seen = self._encoder.run(None, {"features": features, "centres": spots})
-        _hidden, presence, _key, severity, box, level, types = seen
+        _hidden, presence, _key, severity, box, *whole = seen
+        _level, types, _tilt = whole
         ballot = laid_out(votes_of(_sigmoid(presence), box, _sigmoid(types), grid), *presence.shape)
         names = [node.name for node in self._projector.get_inputs()]
         known = dict(zip(_SEEN, (spots, *seen, *ballot), strict=True))
         (tokens,) = self._projector.run(None, {name: known[name] for name in names})
-        return tokens, grid, glance(presence, severity, box, level, types)
+        return tokens, grid, glance(presence, severity, box, *whole)
 
     def _read(self, ids: Ids, places: Ids, kept: tuple[Array, ...], image: Array | None = None) -> Read:
         """Read tokens (L,) at positions (3, L) behind what is kept; image: what stands for the picture in them."""
@@ -168,7 +169,8 @@ class OnnxGenerator:
 
 
 _SEEN = (
-    "centres", "hidden", "presence", "key", "severity", "box", "level", "types", "weights", "kinds", "extents",
+    "centres", "hidden", "presence", "key", "severity", "box", "level", "types", "tilt",
+    "weights", "kinds", "extents",
 )  # fmt: skip
 
 

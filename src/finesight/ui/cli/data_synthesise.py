@@ -52,6 +52,9 @@ def synthesise_(
         float, typer.Option(min=0, max=1, help="Share of images left without distortion.")
     ] = 0.08,
     max_boxes: Annotated[int, typer.Option(min=1, max=11, help="Most distortions of one image.")] = 11,
+    series: Annotated[
+        bool, typer.Option("--series", help="Each picture four times, with more of one distortion each time.")
+    ] = False,
     recursive: Annotated[bool, typer.Option(help="Take photographs from subfolders too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -71,6 +74,7 @@ def synthesise_(
         variety=variety.value,
         clean_share=clean_share,
         max_boxes=max_boxes,
+        series=series,
     )
     photographs = find_photographs(photos, recursive)
     columns = TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -57,6 +58,39 @@ def grpo(
     from finesight.train.policy.settings import GrpoConfig
 
     _run(config_of(GrpoConfig, settings), train_grpo, resume, strict, dry_run)
+
+
+@app.command()
+def rank(
+    data: Annotated[Path, typer.Argument(help="Data folder with series: see `data synthesise --series`.")],
+    out: Annotated[Path, typer.Argument(help="Model folder to write; it must not be there yet.")],
+    model: Annotated[str | None, typer.Option(help="Folder of a nano; by default the one shipped.")] = None,
+    penalty: Annotated[
+        float | None, typer.Option(min=0, help="On the weights: the larger, the less the score is tilted.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Learning to rank: series of one picture growing worse in, a nano whose score has them in order out."""
+    from rich.progress import track
+
+    from finesight.model.diagnose import default_model
+    from finesight.train.rank import PENALTY, train_rank
+
+    report = train_rank(
+        data,
+        out,
+        model or default_model(),
+        PENALTY if penalty is None else penalty,
+        lambda pictures: track(pictures, "pictures", console=Console(stderr=True)),
+    )
+    for name, reason in report.skipped.items():
+        print(f"skipped {name}: {reason}", file=sys.stderr)
+    print(
+        report.model_dump_json()
+        if as_json
+        else f"{report.series} series, {report.pairs} pairs: {report.ordered_before:.3f} in order before, "
+        f"{report.ordered:.3f} now (each by a fit to other photographs)\n{out}"
+    )
 
 
 @app.command()

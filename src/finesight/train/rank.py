@@ -1,0 +1,133 @@
+"""Learning to rank, top to bottom: series of pictures -> pairs -> a tilt of nano's score -> model folder.
+
+The dense head grades in classes: within one of them, weak and strong look alike. Series of one picture growing worse
+(`finesight data synthesise --series`) say which is worse without saying by how much, and the features of the trunk
+are fine enough to tell. Nothing but `encoder.feature_tilt` changes, so answers stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from finesight.data.folder import image_path, read_folder
+from finesight.errors import InputError, ModelError
+from finesight.model.family import NanoFamily
+from finesight.model.load import LoadedModel, load_model, save_model
+from finesight.model.nano.glance import log_odds
+from finesight.schema.annotation import Annotation
+from finesight.train.bradley_terry import fit_tilt, ordered, ordered_by_others, pairs_of
+from finesight.train.features import FeatureStore
+
+PENALTY = 0.01
+"""Chosen on photographs that neither training nor test has (`finesight data photos`), by the ranking of distortions
+that other code made: the largest at which codecs are ranked as well as blur."""
+
+
+class Look(NamedTuple):
+    """What ranking needs to know of a picture: mean features (F,), and its score before it is tilted, in log-odds."""
+
+    features: Tensor
+    odds: float
+
+
+class RankReport(BaseModel):
+    """What was fitted. ordered_before, ordered: share of the pairs that the score has in their order, before and now,
+    each pair by a fit to other photographs; skipped: pictures that could not be read, with the reason.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    series: int
+    pairs: int
+    ordered_before: float
+    ordered: float
+    skipped: dict[str, str]
+
+
+def train_rank(
+    data: Path,
+    out: Path,
+    model: str,
+    penalty: float = PENALTY,
+    track: Callable[[Sequence[Any]], Iterable[Any]] = iter,
+) -> RankReport:
+    """Fit the tilt of a nano's score to the series of a data folder and write the model to `out`.
+
+    A run that was killed goes on from the features it has kept beside `out`.
+
+    Args:
+        track: hands on pictures, and shows how far it has come.
+
+    Raises:
+        InputError: `out` is there already, or no series can be used. ModelError: no nano there.
+    """
+    if out.exists():
+        raise InputError(f"{out}: is there already; name another folder or delete it")
+    series = series_of(read_folder(data))
+    if not series:
+        raise InputError(
+            f"{data}: has no series; make them with `finesight data synthesise PHOTOS {data} --series`"
+        )
+    loaded = load_model(model)
+    if not isinstance(loaded.family, NanoFamily):
+        raise ModelError(
+            f"{model}: only the score of a nano is tilted; other families' is that of their words"
+        )
+    encoder = loaded.family.model.model.visual.encoder
+    encoder.feature_tilt.zero_()
+    seen, skipped = _look(loaded, data, [a.image for one in series for a in one], out, track)
+    sources = sorted({one[0].source for one in series})
+    pairs = pairs_of(
+        [[seen[a.image] for a in one if a.image in seen] for one in series],
+        [sources.index(one[0].source) for one in series],
+    )
+    encoder.feature_tilt.copy_(fit_tilt(pairs, penalty))
+    save_model(loaded, out)
+    return RankReport(
+        series=len(series),
+        pairs=len(pairs.odds),
+        ordered_before=float(ordered(pairs).float().mean()),
+        ordered=float(ordered_by_others(pairs, penalty).float().mean()),
+        skipped=skipped,
+    )
+
+
+def series_of(annotations: Iterable[Annotation]) -> list[list[Annotation]]:
+    """Pictures by series, each from best to worst; those of none are left out."""
+    series: dict[str, list[Annotation]] = {}
+    for annotation in annotations:
+        if annotation.series:
+            series.setdefault(annotation.series, []).append(annotation)
+    return list(series.values())
+
+
+def _look(
+    loaded: LoadedModel,
+    data: Path,
+    images: list[str],
+    out: Path,
+    track: Callable[[Sequence[Any]], Iterable[Any]],
+) -> tuple[dict[str, Look], dict[str, str]]:
+    """What is seen in each picture that can be read, and why the others cannot."""
+    store = FeatureStore(loaded, out.with_name(f"{out.name}.features"))
+    encoder = loaded.family.model.model.visual.encoder
+    seen: dict[str, Look] = {}
+    skipped: dict[str, str] = {}
+    for image in track(images):
+        try:
+            features = store(image_path(data, image))
+        except InputError as error:
+            skipped[image] = str(error)
+            continue
+        with torch.inference_mode():
+            glance = loaded.family.look([features]).glance(0, len(features.cells))
+            mean = encoder.standardised(features.cells.float()).mean(0)
+        score = sum(rank * p for rank, p in enumerate(glance.levels, 1))
+        seen[image] = Look(mean, log_odds(score))
+    return seen, skipped
