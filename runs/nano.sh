@@ -55,7 +55,10 @@ finesight rollout sample $here/fresh $here/rollouts --model $here/told --subclas
   --pictures 140 --temperature 0.5 --max-new-tokens 256 --rows 128 --seed 3
 finesight data mine $here/rollouts $here/mined --data $here/fresh unparsed=null
 finesight train grpo configs/grpo_nano_earn.toml unparsed=null --resume
-[[ -d $here/half ]] || finesight export half $here/earn/model $here/half
+
+synthesise $here/photos series --count 4800 --seed 61 --balance uniform --series
+[[ -d $here/ranked ]] || finesight train rank $here/series $here/ranked --model $here/earn/model
+[[ -d $here/half ]] || finesight export half $here/ranked $here/half
 
 finesight eval answer $here/bench $here/answers --model $here/half
 finesight eval mipi $here/answers $here/bench

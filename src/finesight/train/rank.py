@@ -24,9 +24,9 @@ from finesight.schema.annotation import Annotation
 from finesight.train.bradley_terry import fit_tilt, ordered, ordered_by_others, pairs_of
 from finesight.train.features import FeatureStore
 
-PENALTY = 0.01
-"""Chosen on photographs that neither training nor test has (`finesight data photos`), by the ranking of distortions
-that other code made: the largest at which codecs are ranked as well as blur."""
+PENALTY = 0.05
+"""Chosen on photographs that neither training nor test has (`finesight data photos`): with a tenth of it what other
+code distorted is ordered a little better yet, and pictures of many scenes clearly less well."""
 
 
 class Look(NamedTuple):

@@ -19,6 +19,7 @@ from finesight.schema.taxonomy import DistortionType, Severity
 
 _ATTEMPTS = 20
 _ALONE = 0.5  # share of the series without any other distortion
+_WHOLE = 0.5  # share in which what grows covers the picture, as what encoders and scalers do
 
 
 class _Planned(NamedTuple):
@@ -60,6 +61,8 @@ def _plan(rgb: Rgb, rng: np.random.Generator, config: SynthesisConfig) -> list[_
     scene = Scene.of(rgb)
     for _ in range(_ATTEMPTS):
         worst = draw_wish(rng, config.balance, config.variety, Severity.SEVERE)
+        if rng.random() < _WHOLE and worst.type is not DistortionType.MEANINGLESS_SOLID_COLOR:
+            worst = replace(worst, area=1.0, shape="rectangle")
         number = 0 if rng.random() < _ALONE else draw_number(rng, config) - 1
         wishes = [draw_wish(rng, config.balance, config.variety) for _ in range(number)]
         claimed = claim([worst, *wishes], scene, (rgb.shape[1], rgb.shape[0]), rng)
