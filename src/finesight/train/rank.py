@@ -38,7 +38,7 @@ class Look(NamedTuple):
 
 class RankReport(BaseModel):
     """What was fitted. ordered_before, ordered: share of the pairs that the score has in their order, before and now,
-    each pair by a fit to other photographs; skipped: pictures that could not be read, with the reason.
+    each pair by a fit to other photographs; skipped: records and pictures that could not be used, and why.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +47,7 @@ class RankReport(BaseModel):
     pairs: int
     ordered_before: float
     ordered: float
-    skipped: dict[str, str]
+    skipped: tuple[str, ...]
 
 
 def train_rank(
@@ -69,7 +69,8 @@ def train_rank(
     """
     if out.exists():
         raise InputError(f"{out}: is there already; name another folder or delete it")
-    series = series_of(read_folder(data))
+    reading = read_folder(data)
+    series = series_of(reading)
     if not series:
         raise InputError(
             f"{data}: has no series; make them with `finesight data synthesise PHOTOS {data} --series`"
@@ -81,12 +82,13 @@ def train_rank(
         )
     encoder = loaded.family.model.model.visual.encoder
     encoder.feature_tilt.zero_()
-    seen, skipped = _look(loaded, data, [a.image for one in series for a in one], out, track)
+    seen, problems = _look(loaded, data, [a.image for one in series for a in one], out, track)
+    left = [[seen[a.image] for a in one if a.image in seen] for one in series]
+    if all(len(looks) < 2 for looks in left):
+        why = problems[0] if problems else "one picture each"
+        raise InputError(f"{data}: no two pictures of a series can be compared ({why})")
     sources = sorted({one[0].source for one in series})
-    pairs = pairs_of(
-        [[seen[a.image] for a in one if a.image in seen] for one in series],
-        [sources.index(one[0].source) for one in series],
-    )
+    pairs = pairs_of(left, [sources.index(one[0].source) for one in series])
     encoder.feature_tilt.copy_(fit_tilt(pairs, penalty))
     save_model(loaded, out)
     return RankReport(
@@ -94,7 +96,7 @@ def train_rank(
         pairs=len(pairs.odds),
         ordered_before=float(ordered(pairs).float().mean()),
         ordered=float(ordered_by_others(pairs, penalty).float().mean()),
-        skipped=skipped,
+        skipped=(*map(str, reading.skipped), *problems),
     )
 
 
@@ -113,21 +115,21 @@ def _look(
     images: list[str],
     out: Path,
     track: Callable[[Sequence[Any]], Iterable[Any]],
-) -> tuple[dict[str, Look], dict[str, str]]:
+) -> tuple[dict[str, Look], list[str]]:
     """What is seen in each picture that can be read, and why the others cannot."""
     store = FeatureStore(loaded, out.with_name(f"{out.name}.features"))
     encoder = loaded.family.model.model.visual.encoder
     seen: dict[str, Look] = {}
-    skipped: dict[str, str] = {}
+    problems: list[str] = []
     for image in track(images):
         try:
             features = store(image_path(data, image))
         except InputError as error:
-            skipped[image] = str(error)
+            problems.append(str(error))
             continue
         with torch.inference_mode():
             glance = loaded.family.look([features]).glance(0, len(features.cells))
             mean = encoder.standardised(features.cells.float()).mean(0)
         score = sum(rank * p for rank, p in enumerate(glance.levels, 1))
         seen[image] = Look(mean, log_odds(score))
-    return seen, skipped
+    return seen, problems

@@ -83,8 +83,8 @@ def rank(
         PENALTY if penalty is None else penalty,
         lambda pictures: track(pictures, "pictures", console=Console(stderr=True)),
     )
-    for name, reason in report.skipped.items():
-        print(f"skipped {name}: {reason}", file=sys.stderr)
+    for problem in report.skipped:
+        print(f"skipped {problem}", file=sys.stderr)
     print(
         report.model_dump_json()
         if as_json
