@@ -53,6 +53,13 @@ def test_the_tilt_is_all_that_changes(ranked):
     assert all(torch.equal(before[name], after[name]) for name in before if name != TILT)
 
 
+def test_a_model_that_has_been_ranked_is_ranked_anew_and_not_on_top(series, ranked, tmp_path):
+    train_rank(series, tmp_path / "model", str(ranked))
+    one, two = (load_model(where).family.model.state_dict()[TILT] for where in (ranked, tmp_path / "model"))
+    assert one.any()
+    assert torch.equal(one, two)
+
+
 def test_more_pairs_come_in_order_and_answers_stay_the_same(series, ranked):
     pictures = [load_picture(path) for path in sorted((series / "images").iterdir())]
     before, after = (load_diagnoser(str(where)).diagnose(pictures) for where in (SHIPPED_MODEL, ranked))
