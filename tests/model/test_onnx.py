@@ -8,19 +8,22 @@ import sys
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from PIL import Image
 from typer.testing import CliRunner
 
 from finesight.errors import InputError, ModelError
+from finesight.model.diagnose import SHIPPED_MODEL, Diagnoser
 from finesight.model.generate import TreeGenerator
-from finesight.model.load import save_model
+from finesight.model.load import load_model, save_model
 from finesight.model.nano.trunk import Trunk, pretrained_trunk_state
 from finesight.model.nano.vision import pad_cells
 from finesight.model.onnx.export import export_onnx
 from finesight.model.onnx.graphs import pool_by_weights
 from finesight.model.onnx.run import OnnxGenerator, centres, positions
 from finesight.model.protocol import Request
+from finesight.schema.picture import Picture
 from finesight.text.prompts import assess_prompt
 from finesight.ui.cli import app
 
@@ -48,6 +51,20 @@ def test_answers_are_those_of_torch_for_pictures_of_any_shape(tiny, exported, ma
             assert [f.identity for f in a.suspected] == [f.identity for f in b.suspected]
             sure = [f.confidence for f in b.suspected]
             assert [f.confidence for f in a.suspected] == pytest.approx(sure, abs=1e-3)
+
+
+def test_the_score_of_the_shipped_nano_is_tilted_as_torch_tilts_it(tmp_path):
+    model = load_model(SHIPPED_MODEL)
+    export_onnx(model, tmp_path / "graphs")
+    picture = Picture("astronaut", skimage.data.astronaut(), "")
+    ours, theirs = OnnxGenerator(tmp_path / "graphs"), TreeGenerator(model)
+    (mine,), (other,) = (Diagnoser(generator).diagnose([picture]) for generator in (ours, theirs))
+    assert mine.score == pytest.approx(other.score, abs=2e-3)
+    assert mine.diagnosis
+    assert [f.identity for f in mine.diagnosis.findings] == [f.identity for f in other.diagnosis.findings]
+    model.family.model.model.visual.encoder.feature_tilt.zero_()
+    (untilted,) = Diagnoser(theirs).diagnose([picture])
+    assert abs(untilted.score - other.score) > 0.01
 
 
 def test_the_trunk_sees_the_same_at_every_size():
