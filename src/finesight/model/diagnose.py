@@ -14,6 +14,7 @@ from finesight.model.protocol import Completion, Generator, Request
 from finesight.schema.answer import ParseFailure
 from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.picture import Clip, Outcome, Picture
+from finesight.schema.taxonomy import Level
 from finesight.text.grammar import Reason, name_in, read, scan
 from finesight.text.parse import parse_assess
 from finesight.text.prompts import assess_prompt
@@ -111,8 +112,7 @@ def outcome_of(picture: Picture, completion: Completion, model: str) -> Outcome:
     if isinstance(said, ParseFailure):
         reason = f"the answer cannot be read: {said.reason} (at character {said.position})"
         return Outcome(**seen, model=model, raw=completion.text, error=reason)
-    levels = completion.levels
-    score = sum(rank * p for rank, p in enumerate(levels, 1)) if levels else None
+    score = Level.expected(completion.levels) if completion.levels else None
     named = {finding.type for finding in said.findings}
     return Outcome(
         **seen,

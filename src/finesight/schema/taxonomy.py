@@ -6,6 +6,7 @@ Names are the exact strings of the MIPI 2025 "Detailed Image Quality Assessment"
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -67,6 +68,11 @@ class Level(StrEnum):
         """The level of a mean opinion score on 1..5 (lower bounds 4.2, 3.4, 2.6, 1.8)."""
         bounds = ((4.2, cls.EXCELLENT), (3.4, cls.GOOD), (2.6, cls.FAIR), (1.8, cls.POOR))
         return next((level for bound, level in bounds if mos >= bound), cls.BAD)
+
+    @staticmethod
+    def expected(probabilities: Sequence[float]) -> float:
+        """The continuous score on 1..5: the mean rank, by probabilities of the levels from worst to best."""
+        return sum(rank * p for rank, p in enumerate(probabilities, 1))
 
 
 _TYPE_ZH = {

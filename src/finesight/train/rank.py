@@ -21,6 +21,7 @@ from finesight.model.family import NanoFamily
 from finesight.model.load import LoadedModel, load_model, save_model
 from finesight.model.nano.glance import log_odds
 from finesight.schema.annotation import Annotation
+from finesight.schema.taxonomy import Level
 from finesight.train.bradley_terry import fit_tilt, ordered, ordered_by_others, pairs_of
 from finesight.train.features import FeatureStore
 
@@ -87,8 +88,8 @@ def train_rank(
     if all(len(looks) < 2 for looks in left):
         why = problems[0] if problems else "one picture each"
         raise InputError(f"{data}: no two pictures of a series can be compared ({why})")
-    sources = sorted({one[0].source for one in series})
-    pairs = pairs_of(left, [sources.index(one[0].source) for one in series])
+    number = {source: n for n, source in enumerate(sorted({one[0].source for one in series}))}
+    pairs = pairs_of(left, [number[one[0].source] for one in series])
     encoder.feature_tilt.copy_(fit_tilt(pairs, penalty))
     save_model(loaded, out)
     return RankReport(
@@ -130,6 +131,5 @@ def _look(
         with torch.inference_mode():
             glance = loaded.family.look([features]).glance(0, len(features.cells))
             mean = encoder.standardised(features.cells.float()).mean(0)
-        score = sum(rank * p for rank, p in enumerate(glance.levels, 1))
-        seen[image] = Look(mean, log_odds(score))
+        seen[image] = Look(mean, log_odds(Level.expected(glance.levels)))
     return seen, problems

@@ -23,7 +23,8 @@ from finesight.text.place import place_of
 _ATTEMPTS = 5  # at a picture that was to have distortions and on which none shows
 _ROUNDS = 6  # in each, what found no place is replaced by other wishes
 _TRIES = 4  # places tried for one distortion before it is given up
-_ORDER = {kind: i for i, kind in enumerate(DISTORTIONS)}
+ORDER = {kind: i for i, kind in enumerate(DISTORTIONS)}
+"""When a type reaches a picture, see `DISTORTIONS`."""
 
 
 def distort(rgb: Rgb, rng: np.random.Generator, config: SynthesisConfig) -> tuple[Rgb, Annotation]:
@@ -67,7 +68,7 @@ def plant(
     """
     image, open_claims = rgb.copy(), list(claimed)
     planted: list[Placement] = []
-    for placement in sorted(claimed, key=lambda p: _ORDER[p.wish.type]):
+    for placement in sorted(claimed, key=lambda p: ORDER[p.wish.type]):
         open_claims.remove(placement)
         done = _apply_somewhere(image, placement, open_claims + planted, scene, rng)
         if done is not None:

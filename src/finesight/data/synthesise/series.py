@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from finesight.data.synthesise.config import SynthesisConfig
-from finesight.data.synthesise.distorters import DISTORTIONS
 from finesight.data.synthesise.place import Placement, claim
 from finesight.data.synthesise.plan import SOLID_AREAS, draw_number, draw_wish
-from finesight.data.synthesise.plant import annotate, apply
+from finesight.data.synthesise.plant import ORDER, annotate, apply
 from finesight.data.synthesise.region import Rgb
 from finesight.data.synthesise.scene import Scene
 from finesight.schema.annotation import Annotation
@@ -48,10 +47,9 @@ def grow(rgb: Rgb, rng: np.random.Generator, config: SynthesisConfig, step: int)
         severity = list(Severity)[step - 1]
         others.append(_Planned(_of_severity(growing.placement, severity), growing.seed))
     image = rgb.copy()
-    order = list(DISTORTIONS)
     affected = [
         apply(image, placement, np.random.default_rng(seed), anyway=True)
-        for placement, seed in sorted(others, key=lambda p: order.index(p.placement.wish.type))
+        for placement, seed in sorted(others, key=lambda p: ORDER[p.placement.wish.type])
     ]
     return image, annotate(rgb, [placement for placement in affected if placement])
 

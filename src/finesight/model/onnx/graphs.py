@@ -18,7 +18,7 @@ from finesight.model.nano.proposals import Ballot
 from finesight.model.nano.trunk import Trunk
 from finesight.model.nano.vision import CellEncoder, Cells, Dense, Seen
 
-DENSE = ("presence", "key", "severity", "box", "level", "types", "tilt")
+DENSE = Dense._fields
 OF_CELLS = ("features", "centres", "hidden", *DENSE[:4], "tokens")
 """What has a row for each cell of a picture."""
 
