@@ -33,7 +33,7 @@ def test_held_out_loss_is_the_mean_over_all_answer_tokens_however_it_is_split(wa
     tokens = {}
     for example in examples:
         for index, subclass in enumerate(example.subclasses):
-            tokens[subclass] = tokens.get(subclass, 0) + example.answer_tokens(index)
+            tokens[subclass] = tokens.get(subclass, 0) + example.predicted(index)
     assert found.by_subclass.keys() == tokens.keys()
     weighted = sum(found.by_subclass[s] * n for s, n in tokens.items()) / sum(tokens.values())
     assert found.loss == pytest.approx(weighted, rel=1e-6)

@@ -40,7 +40,7 @@ class Rules(NamedTuple):
 
     forbidden: ids that never are. end: the id that ends an answer. limit: tokens at most. levels: ids of the five
     quality levels, worst to best, whose probabilities are kept; none where they are not to be told. boxes: keeps
-    them in order; None where any token may come.
+    them in order; None where any token may come. opening: (R, V), added to the logits of the first token of each row.
     """
 
     forbidden: tuple[int, ...]
@@ -48,6 +48,7 @@ class Rules(NamedTuple):
     limit: int
     levels: tuple[int, ...] = ()
     boxes: BoxRules | None = None
+    opening: Tensor | None = None
 
 
 class Written(NamedTuple):
@@ -64,7 +65,7 @@ def decode(line: Line, count: int, choose: Choose, rules: Rules) -> list[Written
 
     Rows that have ended leave. Forbidden tokens have no part in the log-probabilities.
     """
-    logits = line.logits
+    logits = line.logits if rules.opening is None else line.logits + rules.opening
     book = _Book(count, rules, logits.device)
     forbidden = torch.tensor(rules.forbidden, dtype=torch.long, device=logits.device)
     live = torch.arange(count, device=logits.device)

@@ -26,6 +26,7 @@ from finesight.model.load import LoadedModel
 from finesight.model.protocol import Completion, Request
 from finesight.model.rows import RowsFamily
 from finesight.model.stem import Stem
+from finesight.model.verdicts import pieces
 from finesight.schema.picture import Picture
 from finesight.schema.rollout import Sampling
 from finesight.schema.taxonomy import Level
@@ -42,11 +43,14 @@ class Seen(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A question of a group of requests: the picture it is of, its tokens, its seed."""
+    """A question of a group of requests: the picture it is of, its tokens, its seed; options: the tokens at which its
+    options end, where they are to be judged.
+    """
 
     picture: int
     tokens: list[int]
     seed: int
+    options: tuple[int, ...] = ()
 
 
 class TreeGenerator:
@@ -65,6 +69,7 @@ class TreeGenerator:
         self.question_tokens = 0
         self._levels = level_ids(model)
         self._boxes = BoxTokens.of(model.tokenizer.get_vocab())
+        self._verdicts = model.verdict_tokens if model.description.verdicts else None
 
     @property
     def name(self) -> str:
@@ -90,7 +95,7 @@ class TreeGenerator:
         self, requests: Sequence[Request], sampling: Sampling, seeds: Sequence[Sequence[int]]
     ) -> list[list[list[Completion]]]:
         seen = [self._see(request) for request in requests]
-        asked = self._ask(requests, seen, seeds)
+        asked = self._ask(requests, seen, seeds, judged=not sampling.temperature)
         written = iter(self._write([s.features for s in seen], asked, sampling))
         return [
             [
@@ -110,16 +115,29 @@ class TreeGenerator:
         return Seen(self.model.family.features([pixels])[0], (pixels.width, pixels.height))
 
     def _ask(
-        self, requests: Sequence[Request], seen: Sequence[Seen], seeds: Sequence[Sequence[int]]
+        self,
+        requests: Sequence[Request],
+        seen: Sequence[Seen],
+        seeds: Sequence[Sequence[int]],
+        judged: bool,
     ) -> list[Asked]:
-        """The tokens of every question, in the model's own coordinates."""
+        """The tokens of every question, in the model's own coordinates.
+
+        Args:
+            judged: whether verdicts on options count, for a model that has them.
+        """
         prompts = [
             (number, self._translate(prompt, to_model, seen[number].size), seed)
             for number, (request, own) in enumerate(zip(requests, seeds, strict=True))
             for prompt, seed in zip(request.prompts, own, strict=True)
         ]
-        tokens = self.model.ask([text for _, text, _ in prompts])
-        return [Asked(n, ids, seed) for (n, _, seed), ids in zip(prompts, tokens, strict=True)]
+        texts = [text for _, text, _ in prompts]
+        tokens = self.model.ask(texts)
+        places = self.model.option_places(texts) if judged and self._verdicts else [()] * len(texts)
+        return [
+            Asked(n, ids, seed, options)
+            for (n, _, seed), ids, options in zip(prompts, tokens, places, strict=True)
+        ]
 
     def _write(
         self, pictures: Sequence[ImageFeatures], asked: Sequence[Asked], sampling: Sampling
@@ -129,24 +147,27 @@ class TreeGenerator:
         family = self.model.family
         if isinstance(family, RowsFamily):
             for question in asked:
-                logits, cache = self._read_row(family, prefixes, pictures, question)
+                logits, cache, said = self._read_row(family, prefixes, pictures, question)
+                rules = self._rules(sampling)._replace(opening=self._opening([said]))
                 for n in range(sampling.samples):
                     choose = self._choose([(question.seed, n)], sampling)
-                    yield from decode(RowLine(family, cache, logits), 1, choose, self._rules(sampling))
+                    yield from decode(RowLine(family, cache, logits), 1, choose, rules)
             return
         if not asked:
             return
         self.prefix_tokens += sum(map(len, prefixes))
         self.question_tokens += sum(len(question.tokens) for question in asked)
-        stem = lay_stem(family, pictures, prefixes, [(q.picture, q.tokens) for q in asked])
+        places = [q.options for q in asked] if any(q.options for q in asked) else ()
+        stem = lay_stem(family, pictures, prefixes, [(q.picture, q.tokens) for q in asked], places)
+        judged = [family.logits(marked) for marked in stem.marked]
         rows = [(number, n) for number in range(len(asked)) for n in range(sampling.samples)]
         for start in range(0, len(rows), self.rows):
             some = rows[start : start + self.rows]
             choose = self._choose([(asked[number].seed, n) for number, n in some], sampling)
             line = StemLine(family, stem, [number for number, _ in some])
-            for (number, _), written in zip(
-                some, decode(line, len(some), choose, self._rules(sampling)), strict=True
-            ):
+            opening = self._opening([judged[number] for number, _ in some]) if judged else None
+            rules = self._rules(sampling)._replace(opening=opening)
+            for (number, _), written in zip(some, decode(line, len(some), choose, rules), strict=True):
                 yield _at_a_glance(written, stem, number)
 
     def _rules(self, sampling: Sampling) -> Rules:
@@ -155,19 +176,37 @@ class TreeGenerator:
         ends = self.model.chat.end_id
         return Rules(tuple(self.model.vision_ids), ends, sampling.max_new_tokens, self._levels, boxes)
 
+    def _opening(self, judged: Sequence[Tensor]) -> Tensor | None:
+        """(R, V): for each letter the log-odds that its option is right; None where no options were judged.
+
+        Args:
+            judged: of each of R answers the logits (n, V) at the ends of the options of its question.
+        """
+        words = self._verdicts
+        if words is None or not any(len(logits) for logits in judged):
+            return None
+        opening = torch.zeros(len(judged), judged[0].shape[1], device=judged[0].device)
+        for row, logits in enumerate(judged):
+            odds = (logits[:, words.yes] - logits[:, words.no]).float()
+            opening[row, list(words.letters[: len(odds)])] = odds
+        return opening
+
     def _read_row(
         self,
         family: RowsFamily,
         prefixes: Sequence[list[int]],
         pictures: Sequence[ImageFeatures],
         question: Asked,
-    ) -> tuple[Tensor, DynamicCache]:
-        """Logits behind a question, and the cache, of a model without an adapter."""
+    ) -> tuple[Tensor, DynamicCache, Tensor]:
+        """Of a model without an adapter: logits behind a question, the cache, logits (n, V) where its options end."""
         prefix, cache = prefixes[question.picture], DynamicCache()
         self.prefix_tokens += len(prefix)
         self.question_tokens += len(question.tokens)
-        row = torch.tensor([[*prefix, *question.tokens]], device=family.device)
-        return family.step(row, cache, pictures[question.picture]), cache
+        first, *rest = pieces(question.tokens, question.options)
+        row = torch.tensor([[*prefix, *first]], device=family.device)
+        read = [family.step(row, cache, pictures[question.picture])]
+        read += [family.step(torch.tensor([piece], device=family.device), cache) for piece in rest]
+        return read[-1], cache, torch.cat([read[-1][:0], *read[:-1]])
 
     def _choose(self, streams: Sequence[tuple[int, int]], sampling: Sampling) -> Choose:
         """How the tokens of some answers are chosen, each from its own random stream."""

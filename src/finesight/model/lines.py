@@ -65,11 +65,13 @@ def lay_stem(
     pictures: Sequence[ImageFeatures],
     prefixes: Sequence[list[int]],
     asked: Sequence[tuple[int, list[int]]],
+    places: Sequence[Sequence[int]] = (),
 ) -> Stem:
     """One pass over the prefixes of pictures and the questions behind them.
 
     Args:
-        asked: the picture, not falling, and the tokens of every question.
+        asked: the picture, not falling, and the tokens of every question. places: of every question the tokens
+            whose hidden states are to be kept; none where none are.
     """
     trees = [
         Tree(
@@ -96,6 +98,14 @@ def lay_stem(
         hidden[picture, last],
         layout.positions[0, picture, last] + 1,
         [images.dense.glance(i, len(p.cells)) for i, p in enumerate(pictures)] if images.dense else None,
+        [
+            hidden[
+                row, torch.tensor(wanted, dtype=torch.long, device=family.device) + int(end) - len(ids) + 1
+            ]
+            for (row, ids), end, wanted in zip(asked, last, places, strict=True)
+        ]
+        if places
+        else [],
     )
 
 

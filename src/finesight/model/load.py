@@ -6,6 +6,7 @@ import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from transformers.utils import cached_file
 from finesight.data.atomic import publish
 from finesight.errors import InputError, ModelError
 from finesight.model.attention import Attention, check_attention
-from finesight.model.chat import ChatFormat, chat_format, encode_all
+from finesight.model.chat import ChatFormat, chat_format, encode, encode_all
 from finesight.model.coordinates import Coordinates
 from finesight.model.family import FAMILIES, Family, Visual
 from finesight.model.nano import modeling as _nano  # noqa: F401  (registers the family with transformers)
 from finesight.model.resize import ResizePolicy
 from finesight.model.rows import RowsFamily
+from finesight.model.verdicts import VerdictTokens, option_places
 from finesight.model.vision import (
     ImageInput,
     NanoImageInput,
@@ -34,6 +36,7 @@ from finesight.model.vision import (
     VisionInput,
 )
 from finesight.schema.picture import Clip, Picture
+from finesight.text.choice import option_ends
 
 DESCRIPTION_FILE = "finesight.json"
 
@@ -47,6 +50,8 @@ class ModelDescription(BaseModel):
     name: str
     coordinates: Coordinates
     policy: ResizePolicy
+    verdicts: bool = False
+    """Whether it was taught to say of each option of a choice if it is right (see model/verdicts.py)."""
 
 
 @dataclass
@@ -97,6 +102,22 @@ class LoadedModel:
             InputError: a question holds a token that stands for a picture.
         """
         return self._plain(questions, self.chat.tail)
+
+    def option_places(self, questions: Sequence[str]) -> list[tuple[int, ...]]:
+        """Of each question the tokens of `ask` at which its options end; none where it has no options."""
+        found: list[tuple[int, ...]] = [()] * len(questions)
+        chosen = [number for number, question in enumerate(questions) if option_ends(question)]
+        if chosen and self.tokenizer.is_fast:
+            texts = [questions[number] + self.chat.tail for number in chosen]
+            encoded = self.tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
+            for number, spans in zip(chosen, encoded["offset_mapping"], strict=True):
+                found[number] = option_places(questions[number], spans)
+        return found
+
+    @property
+    def verdict_tokens(self) -> VerdictTokens | None:
+        """What verdicts are said in; None where the tokenizer cannot tell them."""
+        return VerdictTokens.of(partial(encode, self.tokenizer)) if self.tokenizer.is_fast else None
 
     def answer(self, answers: Sequence[str]) -> list[list[int]]:
         """Tokens of each answer, closed by the end token.

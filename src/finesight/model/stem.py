@@ -7,6 +7,7 @@ all answers to a picture with one copy of its keys, and no step copies what the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -23,7 +24,8 @@ class Stem(NamedTuple):
 
     keys, values: of each layer, (N, H', L, D); seen: (Q, L) bool, what an answer to a question sees; picture: (Q,)
     the row of its picture, not falling; hidden: (Q, hidden) at the last token of the question; following: (Q,)
-    where the first token of an answer stands. glances: of each picture, where the family has a dense head.
+    where the first token of an answer stands. glances: of each picture, where the family has a dense head. marked: of
+    each question (n, hidden) at the tokens that were to be kept, if any were.
     """
 
     keys: list[Tensor]
@@ -33,6 +35,7 @@ class Stem(NamedTuple):
     hidden: Tensor
     following: Tensor
     glances: list[Glance] | None = None
+    marked: Sequence[Tensor] = ()
 
 
 class _Seats(NamedTuple):

@@ -31,12 +31,14 @@ class Branch(NamedTuple):
 
     `answer_from` indexes the first token of `ids` that belongs to an answer: everything from there on is
     predicted. A question with its answer is one branch; a question that several answers share is a branch
-    without an answer (see `asked`).
+    without an answer (see `asked`). `told` are tokens that are to be predicted besides, where `ids` go on with
+    others: the place in `ids` behind which each would stand, and its id; of use where there is an answer.
     """
 
     ids: list[int]
     answer_from: int
     forks: tuple[Branch, ...] = ()
+    told: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def asked(cls, question: list[int], answers: Sequence[list[int]]) -> Branch:
@@ -67,7 +69,7 @@ class Layout(NamedTuple):
     ids: (B, L); positions: (3, B, L); until: (B, L) the column from which on a token is not seen any more;
     forks: the same for attention segment by segment; predictors: (2, A) row and column of the token before
     each answer token; targets: (A,) its id; owner, tree: (A,) running numbers, over the whole batch, of the
-    answer and of the tree it belongs to.
+    answer and of the tree it belongs to; told: (A,) bool, True for what is predicted besides an answer's own tokens.
     """
 
     ids: Tensor
@@ -78,6 +80,7 @@ class Layout(NamedTuple):
     targets: Tensor
     owner: Tensor
     tree: Tensor
+    told: Tensor
 
     def to(self, device: torch.device | str) -> Layout:
         """The same on another device."""
@@ -87,10 +90,12 @@ class Layout(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """Where an answer is predicted: (column before, id) of each token, and in which tree of its row."""
+    """Where an answer is predicted, and in which tree of its row: (column before, id, whether it is told besides) of
+    each token.
+    """
 
     tree: int
-    tokens: list[tuple[int, int]]
+    tokens: list[tuple[int, int, bool]]
 
 
 @dataclass
@@ -132,8 +137,9 @@ class _Row:
             above = self._add(length, above)
         predictors = [before, *range(start, start + length)]
         if branch.answer_from < length:
-            pairs = list(zip(predictors, branch.ids, strict=False))
-            self.answers.append(_Answer(len(self.roots) - 1, pairs[branch.answer_from :]))
+            told = [(start + place, token, True) for place, token in branch.told]
+            own = [(before, token, False) for before, token in zip(predictors, branch.ids, strict=False)]
+            self.answers.append(_Answer(len(self.roots) - 1, told + own[branch.answer_from :]))
         for fork in branch.forks:
             self.hang(fork, predictors[-1], place + length, above)
 
@@ -167,18 +173,21 @@ def lay_out(rows: Sequence[Sequence[Tree]], padding_id: int = 0) -> Layout:
     first = list(accumulate((len(row.roots) for row in laid), initial=0))
     answers = [(b, answer) for b, row in enumerate(laid) for answer in row.answers]
     predicted = [
-        (b, column, target, n, first[b] + answer.tree)
+        (b, column, target, n, first[b] + answer.tree, besides)
         for n, (b, answer) in enumerate(answers)
-        for column, target in answer.tokens
+        for column, target, besides in answer.tokens
     ]
-    told = torch.tensor(predicted, dtype=torch.long).reshape(-1, 5).T
+    places = torch.tensor(predicted, dtype=torch.long).reshape(-1, 6).T
     return Layout(
         ids,
         _positions(rows, laid, ids.shape[1]),
         until,
         Forks(tuple(tuple(row.segments) for row in laid)),
-        told[:2],
-        *told[2:],
+        places[:2],
+        places[2],
+        places[3],
+        places[4],
+        places[5].bool(),
     )
 
 

@@ -60,6 +60,12 @@ def options_in(question: str) -> tuple[str, ...]:
     return tuple(text for _, text in lines) if _are_in_order([letter for letter, _ in lines]) else ()
 
 
+def option_ends(question: str) -> tuple[int, ...]:
+    """Where the lines of `options_in` end: of each the character behind its last."""
+    lines = list(_LETTERED.finditer(question))
+    return tuple(m.end() for m in lines) if _are_in_order([m[1] for m in lines]) else ()
+
+
 def behind_choice(text: str, candidates: Sequence[str] = ()) -> str:
     """What an answer that `parse_choice` reads says behind its letter, other than the text of that option."""
     match = _said(read(text).body.strip())

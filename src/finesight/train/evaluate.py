@@ -46,8 +46,9 @@ def evaluate(learner: Learner, limits: Limits) -> Evaluation:
             with ranks.computing():
                 read = module(layout, ready.seen, None, partial(_loss_and_hit, ruler=learner.ruler)).read
             kinds = [_KINDS.index(examples[d.example].subclasses[i]) for d in ready.items for i in d.branches]
-            rows = torch.tensor(kinds, device=ranks.device)[layout.owner]
-            counted = torch.cat([read, torch.ones_like(read[:, :1])], dim=1).double()
+            own = ~layout.told
+            rows = torch.tensor(kinds, device=ranks.device)[layout.owner[own]]
+            counted = torch.cat([read[own], torch.ones_like(read[own, :1])], dim=1).double()
             sums.index_add_(0, rows, ready.weight * counted)
     ranks.settle(module)
     module.train()

@@ -31,9 +31,12 @@ class Data(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """What the losses of a step are means over; known to all ranks, whoever runs what."""
+    """What the losses of a step are means over; known to all ranks, whoever runs what.
 
-    answer_tokens: int
+    predicted: answer tokens, and verdicts on options.
+    """
+
+    predicted: int
     dense: DenseCounts | None
 
 
@@ -64,7 +67,9 @@ class Learner:
         self.ruler = make_ruler(config, model)
 
     def gradients(self, step: int, draws: list[Draw]) -> dict[str, float]:
-        """The losses of a step by name; `loss` is the mean over its answer tokens."""
+        """The losses of a step by name; `loss` is the mean over its answer tokens. Verdicts count like answer tokens:
+        with them `loss` and `verdicts` are the parts of one mean.
+        """
         config, ranks = self.config, self.ranks
         passes = share_out(self._costs(draws), ranks.count, config.tokens_per_pass)[ranks.index]
         told = hinted(len(draws), hint_share(config, step), config.seed, step)
@@ -103,8 +108,12 @@ class Learner:
         if dense_only:
             return {"dense": ready.weight * self._dense(self.module(None, ready.seen).dense, ready, totals)}
         said = [hints.get(draw) for draw in ready.items]
-        answers = self.module(self.layout(ready), ready.seen, said, partial(answer_loss, ruler=self.ruler))
-        losses = {"loss": ready.weight * answers.read.sum() / totals.answer_tokens}
+        layout = self.layout(ready)
+        answers = self.module(layout, ready.seen, said, partial(answer_loss, ruler=self.ruler))
+        share = ready.weight / totals.predicted
+        losses = {"loss": share * answers.read[~layout.told].sum()}
+        if self.config.verdicts:
+            losses["verdicts"] = share * answers.read[layout.told].sum()
         if answers.dense is not None and self.config.dense_weight > 0:
             scale = ready.weight * self.config.dense_weight
             losses["dense"] = scale * self._dense(answers.dense, ready, totals)
@@ -120,7 +129,7 @@ class Learner:
 
     def _totals(self, draws: Sequence[Draw]) -> Totals:
         examples = self.data.examples
-        tokens = sum(examples[d.example].answer_tokens(i) for d in draws for i in d.branches)
+        tokens = sum(examples[d.example].predicted(i) for d in draws for i in d.branches)
         dense = DenseCounts.of(self._labels(draws)) if self.model.family.dense else None
         return Totals(max(1, tokens), dense)
 

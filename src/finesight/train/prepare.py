@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,7 +41,7 @@ def prepare(
     Raises:
         InputError: nothing is usable, or with `strict` something is not.
     """
-    found = look_through(config, model, ranks, strict, say, read_examples)
+    found = look_through(config, model, ranks, strict, say, partial(read_examples, verdicts=config.verdicts))
     if model.family.dense and config.model is None:
         examples, pictures = found[0]
         with torch.no_grad():

@@ -124,6 +124,10 @@ class SftConfig(RunSettings):
     hinted: float = Field(
         default=1.0, ge=0, le=1, description="share of pictures whose findings nano is told at first"
     )
+    verdicts: bool = Field(
+        default=False,
+        description="of choices, whether an option is right is learned where it ends, and decides the letter",
+    )
     dense_steps: int = Field(default=0, ge=0, description="first steps that train nano's encoder alone")
     patience: int = Field(
         default=0, ge=0, description="evaluations without a better loss before the run stops; 0: never"

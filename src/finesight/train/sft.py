@@ -112,11 +112,18 @@ def learn(session: Session) -> Progress:
 def start_model(config: SftConfig, device: torch.device | str = "cpu") -> LoadedModel:
     """The model to train: the one named, or a new nano with a tokenizer of the data's texts."""
     if config.model:
-        return load_base(config, torch.device(device))
+        base = load_base(config, torch.device(device))
+        return base if "language" in config.frozen else _saying(base, config.verdicts)
     texts = (text for s in read_folder(config.data) for text in (s.question, s.answer))
     nano = build_nano(config.nano, train_tokenizer(texts, config.vocabulary), config.seed)
     nano.family.to(device)
-    return nano
+    return _saying(nano, config.verdicts)
+
+
+def _saying(model: LoadedModel, verdicts: bool) -> LoadedModel:
+    """The model with a note whether its decoder can be asked for verdicts, once it is trained."""
+    model.description = model.description.model_copy(update={"verdicts": verdicts})
+    return model
 
 
 def resolve_steps(config: SftConfig, data: Data) -> SftConfig:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finesight.errors import ModelError
 from finesight.model.resize import ResizePolicy
+from finesight.model.verdicts import VerdictTokens
 
 FILE = "onnx.json"
 
@@ -16,7 +17,8 @@ class OnnxDescription(BaseModel):
     """An exported nano.
 
     head, neck: ids before and behind the picture in a prefix; tail: text behind a question. forbidden: ids that are
-    never written; levels: ids of the five level words, worst to best, or none. kept: (heads, size) of a layer's keys.
+    never written; levels: ids of the five level words, worst to best, or none. verdicts: the words of a model that
+    judges options (see model/verdicts.py). kept: (heads, size) of a layer's keys.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +32,7 @@ class OnnxDescription(BaseModel):
     end_id: int
     forbidden: tuple[int, ...]
     levels: tuple[int, ...]
+    verdicts: VerdictTokens | None = None
     layers: int
     kept: tuple[int, int]
     width: int

@@ -109,6 +109,7 @@ def _describe(model: LoadedModel) -> OnnxDescription:
         end_id=model.chat.end_id,
         forbidden=tuple(model.vision_ids),
         levels=level_ids(model),
+        verdicts=model.verdict_tokens if model.description.verdicts else None,
         layers=decoder.layers,
         kept=decoder.kept,
         width=model.family.model.config.text_config.hidden_size,

@@ -20,6 +20,7 @@ from finesight.model.nano.votes import laid_out, votes_of
 from finesight.model.onnx.description import read_description
 from finesight.model.protocol import Completion, Request
 from finesight.model.resize import CELL_PX
+from finesight.model.verdicts import option_places, pieces
 from finesight.schema.picture import Clip, Picture
 
 Array = NDArray[np.float32]
@@ -87,10 +88,11 @@ class OnnxGenerator:
         stem = self._read(np.array(prefix), places, self._nothing(), tokens)
         following = int(places.max()) + 1
         for prompt in request.prompts:
-            ids = self._tokenizer.encode(prompt + self.about.tail, add_special_tokens=False).ids
-            if set(ids) & set(self.about.forbidden):
+            question = self._tokenizer.encode(prompt + self.about.tail, add_special_tokens=False)
+            if set(question.ids) & set(self.about.forbidden):
                 raise InputError(f"{prompt[:80]!r} holds a token that stands for a picture; take it out")
-            yield self._write(ids, following, stem.kept, seen)
+            ends = option_places(prompt, question.offsets) if self.about.verdicts else ()
+            yield self._write(list(pieces(question.ids, ends)), following, stem.kept, seen)
 
     def _see(self, picture: Picture) -> tuple[Array, tuple[int, int], Glance]:
         """Decoder tokens of a picture, (cells, width), its grid (h, w), and what the dense head says of it."""
@@ -123,6 +125,11 @@ class OnnxGenerator:
         logits, *now = self._decoder.run(None, feed | dict(zip(self._past(), kept, strict=True)))
         return Read(logits[0], tuple(now))
 
+    def _read_text(self, new: Sequence[int], following: int, kept: tuple[Array, ...]) -> Read:
+        """Read tokens of text, of which the first stands at `following`."""
+        places = np.broadcast_to(np.arange(following, following + len(new)), (3, len(new)))
+        return self._read(np.array(new), places, kept)
+
     def _past(self) -> list[str]:
         return [f"past_{kind}.{layer}" for layer in range(self.about.layers) for kind in ("keys", "values")]
 
@@ -131,17 +138,28 @@ class OnnxGenerator:
         return tuple(np.zeros((1, heads, 0, size), np.float32) for _ in range(2 * self.about.layers))
 
     def _write(
-        self, question: Sequence[int], following: int, kept: tuple[Array, ...], seen: Glance
+        self, question: Sequence[list[int]], following: int, kept: tuple[Array, ...], seen: Glance
     ) -> Completion:
-        """The likeliest answer to a question, token by token; seen: what the dense head says beside it."""
+        """The likeliest answer to a question, token by token.
+
+        Args:
+            question: its tokens in pieces, each but the last up to the end of an option that is judged. seen: what
+                the dense head says beside the answer.
+        """
         tokens: list[int] = []
         logprobs: list[float] = []
-        new = list(question)
+        *options, new = question
+        words, odds = self.about.verdicts, []
         boxes = BoxRules(self._boxes) if self._boxes else None
+        for piece in options:
+            logits, kept = self._read_text(piece, following, kept)
+            following += len(piece)
+            odds += [logits[words.yes] - logits[words.no]] if words else []
         while True:
-            places = np.broadcast_to(np.arange(following, following + len(new)), (3, len(new)))
-            logits, kept = self._read(np.array(new), places, kept)
+            logits, kept = self._read_text(new, following, kept)
             following += len(new)
+            if words and odds and not tokens:
+                logits[list(words.letters[: len(odds)])] += np.array(odds)
             logits[list(self.about.forbidden)] = -np.inf
             if boxes:
                 logits = _only(logits, boxes.allowed(0, int(logits.argmax())))
