@@ -61,9 +61,9 @@ def options_in(question: str) -> tuple[str, ...]:
 
 
 def option_ends(question: str) -> tuple[int, ...]:
-    """Where the lines of `options_in` end: of each the character behind its last."""
+    """Where the lines of `options_in` end, two or more: of each the character behind its last."""
     lines = list(_LETTERED.finditer(question))
-    return tuple(m.end() for m in lines) if _are_in_order([m[1] for m in lines]) else ()
+    return tuple(m.end() for m in lines) if len(lines) > 1 and _are_in_order([m[1] for m in lines]) else ()
 
 
 def behind_choice(text: str, candidates: Sequence[str] = ()) -> str:
