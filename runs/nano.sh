@@ -60,6 +60,15 @@ synthesise $here/photos series --count 4800 --seed 61 --balance uniform --series
 [[ -d $here/ranked ]] || finesight train rank $here/series $here/ranked --model $here/earn/model
 [[ -d $here/half ]] || finesight export half $here/ranked $here/half
 
-finesight eval answer $here/bench $here/answers --model $here/half
+synthesise $here/photos choices.wide --count 4000 --seed 71 --clean-share 0.14
+finesight data synthesise $here/photos $here/choices.plain --workers 2 --count 5000 --seed 73
+finesight data synthesise "$photos" $here/choices.made --workers 2 --count 5000 --seed 74
+whole choices.split/train/metadata.json finesight data split $here/choices.made $here/choices.split --photos "$photos"
+finesight data join $here/choices.wide $here/choices.plain $here/choices.split/train --out $here/choices
+whole choices/samples/combined.json finesight data questions $here/choices $here/choices/samples --choices 24
+torchrun --nproc_per_node 2 --no-python finesight train sft configs/sft_nano_choose.toml --resume
+[[ -d $here/chosen ]] || finesight export half $here/choose/model $here/chosen
+
+finesight eval answer $here/bench $here/answers --model $here/chosen
 finesight eval mipi $here/answers $here/bench
 finesight eval descriptions $here/answers $here/bench
