@@ -15,6 +15,12 @@ synthesise() {
 }
 whole() { [[ -f $here/$1 ]] || { shift && "$@"; }; }
 share_features() { mkdir -p "$here/$1" && ln -sfn ../see/features "$here/$1/features"; } # a picture goes through the trunk once
+earn() { # MODEL ROLLOUTS MINED OUT: GRPO on questions that the model's own answers disagree on
+  finesight rollout sample $here/fresh "$here/$2" --model "$1" --subclasses assess,brief_assess,dist_detect,reg-perception \
+    --pictures 140 --temperature 0.5 --max-new-tokens 256 --rows 128 --seed 3
+  finesight data mine "$here/$2" "$here/$3" --data $here/fresh unparsed=null
+  finesight train grpo configs/grpo_nano_earn.toml data="$here/$3" out="$here/$4" model="$1" unparsed=null --resume
+}
 
 synthesise "$photos" made --count 24000 --seed 3 --clean-share 0.14
 whole train/train/metadata.json finesight data split $here/made $here/train --photos "$photos"
@@ -51,10 +57,7 @@ finesight train sft configs/sft_nano_tell.toml --resume
 
 finesight data synthesise $here/photos $here/fresh --count 2000 --seed 41
 whole fresh/samples/combined.json finesight data questions $here/fresh $here/fresh/samples --choices 0
-finesight rollout sample $here/fresh $here/rollouts --model $here/told --subclasses assess,brief_assess,dist_detect,reg-perception \
-  --pictures 140 --temperature 0.5 --max-new-tokens 256 --rows 128 --seed 3
-finesight data mine $here/rollouts $here/mined --data $here/fresh unparsed=null
-finesight train grpo configs/grpo_nano_earn.toml unparsed=null --resume
+earn $here/told rollouts mined earn
 
 synthesise $here/photos series --count 4800 --seed 61 --balance uniform --series
 [[ -d $here/ranked ]] || finesight train rank $here/series $here/ranked --model $here/earn/model
@@ -68,7 +71,9 @@ finesight data join $here/choices.wide $here/choices.plain $here/choices.split/t
 whole choices/samples/combined.json finesight data questions $here/choices $here/choices/samples --choices 24
 torchrun --nproc_per_node 2 --no-python finesight train sft configs/sft_nano_choose.toml --resume
 [[ -d $here/chosen ]] || finesight export half $here/choose/model $here/chosen
+earn $here/chosen chosen.rollouts chosen.mined settle # descriptions had suffered beside choices
+[[ -d $here/settled ]] || finesight export half $here/settle/model $here/settled
 
-finesight eval answer $here/bench $here/answers --model $here/chosen
+finesight eval answer $here/bench $here/answers --model $here/settled
 finesight eval mipi $here/answers $here/bench
 finesight eval descriptions $here/answers $here/bench
