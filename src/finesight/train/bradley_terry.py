@@ -37,23 +37,37 @@ class Pairs(NamedTuple):
         return Pairs(*(values[chosen] for values in self))
 
 
-def fit_tilt(pairs: Pairs, penalty: float) -> Tensor:
+def ridge_of(scenes: Tensor, penalty: float, constancy: float) -> Tensor:
+    """(F, F) the H of `fit_tilt` with which w H w = penalty |w|^2 + constancy x variance of w features over scenes.
+
+    Args:
+        scenes: (S, F) features of pictures of several scenes with nothing to complain of, which a tilt should not
+            tell from each other. One scene has no variance.
+    """
+    alike = torch.eye(scenes.shape[1], dtype=torch.float64) * penalty
+    return alike + constancy * torch.cov(scenes.double().T, correction=0)
+
+
+def fit_tilt(pairs: Pairs, ridge: Tensor) -> Tensor:
     """(F,) weights of the features by which the log-odds of the score are tilted, so that pairs come out in order.
 
-    The minimum over w and k of mean(-log sigmoid(k odds + w features)) + penalty |w|^2, a convex problem, by L-BFGS;
+    The minimum over w and k of mean(-log sigmoid(k odds + w features)) + w H w, a convex problem, by L-BFGS;
     returned is w / k. What the score orders by itself is not learnt again.
+
+    Args:
+        ridge: (F, F) the positive definite H.
 
     Raises:
         InputError: the score does not order the pairs at all, so that there is nothing to tilt.
     """
-    features, odds = pairs.features.double(), pairs.odds.double()
+    features, odds, ridge = pairs.features.double(), pairs.odds.double(), ridge.double()
     weights = torch.zeros(features.shape[1], dtype=torch.float64, requires_grad=True)
     trust = torch.ones((), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights, trust], max_iter=_STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = F.softplus(-(trust * odds + features @ weights)).mean() + penalty * weights @ weights
+        value = F.softplus(-(trust * odds + features @ weights)).mean() + weights @ ridge @ weights
         torch.autograd.backward(value)
         return value
 
@@ -69,13 +83,13 @@ def ordered(pairs: Pairs, tilt: Tensor | None = None) -> Tensor:
     return margin > 0
 
 
-def ordered_by_others(pairs: Pairs, penalty: float) -> Tensor:
+def ordered_by_others(pairs: Pairs, ridge: Tensor) -> Tensor:
     """(P,) likewise, each pair tilted by what was fitted to the other groups (cross-validation in FOLDS parts)."""
     right = torch.zeros(len(pairs.odds), dtype=torch.bool)
     for fold in range(FOLDS):
         held = pairs.group % FOLDS == fold
         if held.any() and not held.all():
-            right[held] = ordered(pairs.where(held), fit_tilt(pairs.where(~held), penalty))
+            right[held] = ordered(pairs.where(held), fit_tilt(pairs.where(~held), ridge))
     return right
 
 

@@ -68,19 +68,23 @@ def rank(
     penalty: Annotated[
         float | None, typer.Option(min=0, help="On the weights: the larger, the less the score is tilted.")
     ] = None,
+    constancy: Annotated[
+        float | None, typer.Option(min=0, help="On what tells clean scenes apart: the larger, the less does.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Learning to rank: series of one picture growing worse in, a nano whose score has them in order out."""
     from rich.progress import track
 
     from finesight.model.diagnose import default_model
-    from finesight.train.rank import PENALTY, train_rank
+    from finesight.train.rank import CONSTANCY, PENALTY, train_rank
 
     report = train_rank(
         data,
         out,
         model or default_model(),
         PENALTY if penalty is None else penalty,
+        CONSTANCY if constancy is None else constancy,
         lambda pictures: track(pictures, "pictures", console=Console(stderr=True)),
     )
     for problem in report.skipped:
