@@ -60,6 +60,23 @@ def test_a_model_that_has_been_ranked_is_ranked_anew_and_not_on_top(series, rank
     torch.testing.assert_close(one, two, rtol=0, atol=1e-5)  # kernels round by where tensors lie in memory
 
 
+def test_a_firmer_constancy_tells_clean_scenes_less_apart(series, ranked, tmp_path):
+    command = ["train", "rank", str(series), str(tmp_path / "model"), "--constancy", "10"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    clean = [load_picture(path) for path in sorted((series / "images").iterdir())[::4]]
+
+    def spread(where: Path) -> float:
+        model = load_model(where)
+        encoder = model.family.model.model.visual.encoder
+        with torch.inference_mode():
+            seen = model.family.features([model.images(picture) for picture in clean])
+            tilts = [encoder.standardised(f.cells.float()).mean(0) @ encoder.feature_tilt for f in seen]
+        return float(torch.stack(tilts).std())
+
+    assert spread(tmp_path / "model") < 0.3 * spread(ranked)
+
+
 def test_more_pairs_come_in_order_and_answers_stay_the_same(series, ranked):
     pictures = [load_picture(path) for path in sorted((series / "images").iterdir())]
     before, after = (load_diagnoser(str(where)).diagnose(pictures) for where in (SHIPPED_MODEL, ranked))

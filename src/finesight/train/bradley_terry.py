@@ -55,12 +55,12 @@ def fit_tilt(pairs: Pairs, ridge: Tensor) -> Tensor:
     returned is w / k. What the score orders by itself is not learnt again.
 
     Args:
-        ridge: (F, F) the positive definite H.
+        ridge: (F, F) the positive definite H, in float64 as `ridge_of` makes it.
 
     Raises:
         InputError: the score does not order the pairs at all, so that there is nothing to tilt.
     """
-    features, odds, ridge = pairs.features.double(), pairs.odds.double(), ridge.double()
+    features, odds = pairs.features.double(), pairs.odds.double()
     weights = torch.zeros(features.shape[1], dtype=torch.float64, requires_grad=True)
     trust = torch.ones((), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights, trust], max_iter=_STEPS, line_search_fn="strong_wolfe")
