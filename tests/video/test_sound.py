@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from finesight.data.pyav import load_av
 from finesight.schema.verdict import Verdict
 from finesight.video.acceptance import judge
 from finesight.video.evidence import evidence, measure_pair
 from finesight.video.ffmpeg import load_runner
 from finesight.video.limits import load_limits
-from finesight.video.opening import load_av
 from finesight.video.sound import RATE, lateness, shift
 
 RUNNER = load_runner()

@@ -10,6 +10,7 @@ import cv2
 
 import finesight
 from finesight.data.atomic import write_bytes
+from finesight.data.pyav import load_av
 from finesight.data.stages import Source, mark
 from finesight.errors import InputError
 from finesight.schema.picture import Outcome
@@ -18,7 +19,6 @@ from finesight.video.budget import STORED, Seat, Shelf, first_look, seats, secon
 from finesight.video.colour import HDR_TRANSFERS
 from finesight.video.folder import Candidate, RunFolder, RunRecord, ScannedShot, ScanTotals
 from finesight.video.frames import Decoded, FrameReader, luma, upright
-from finesight.video.opening import load_av
 from finesight.video.pooling import frame_score, pool_shot, pool_video
 from finesight.video.probe import probe
 from finesight.video.scan import Scan, ShotFrames

@@ -7,11 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from finesight.data.pyav import load_av
 from finesight.errors import InputError
 from finesight.schema.video import Video
 from finesight.video.ffmpeg import Runner
 from finesight.video.making import PART, complaint_of_times
-from finesight.video.opening import load_av, open_video
+from finesight.video.opening import open_video
 from finesight.video.pace import Pace, shown
 
 _CONTAINER_UNITS = 1_000_000

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from finesight.data.pyav import load_av
 from finesight.schema.video import Colour
 from finesight.video.colour import HDR_TRANSFERS
-from finesight.video.opening import load_av, open_video
+from finesight.video.opening import open_video
 from finesight.video.probe import clockwise, irregular
 from finesight.video.tone import to_sdr
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finesight.data.images import printable
+from finesight.data.pyav import load_av
 from finesight.errors import InputError
 
 _PICTURES = ("image2", "_pipe")
@@ -45,21 +46,6 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
         ) from error
     with container:
         yield container, _stream(path, container)
-
-
-def load_av() -> Any:
-    """PyAV.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        import av
-    except ImportError as error:
-        raise InputError(
-            "PyAV, which reads videos, is not installed: pip install 'finesight[video]'"
-        ) from error
-    return av
 
 
 def _look(path: Path) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from finesight.data.images import printable
+from finesight.data.pyav import load_av
 from finesight.schema.video import Video
 from finesight.video.colour import colour_of
-from finesight.video.opening import VideoError, load_av, open_video
+from finesight.video.opening import VideoError, open_video
 
 _PACKETS = 1000
 """So many are looked at for how regular the times of frames are; nothing of them is decoded."""

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 import finesight
 from finesight.data.atomic import settle, write_bytes, write_text
+from finesight.data.pyav import load_av
 from finesight.errors import InputError
 from finesight.schema.plan import Plan, ShotPlan
 from finesight.schema.processed import Made, Piece, Processed, ProcessedShot
@@ -26,7 +27,6 @@ from finesight.video.assembly import assemble, covers_of, listing, picture_of
 from finesight.video.chunks import filters_of, with_files
 from finesight.video.frames import Decoded, FrameReader
 from finesight.video.making import PART, Order, Watch, Workshop
-from finesight.video.opening import load_av
 from finesight.video.space import Free, check_room, expected_bytes, free_bytes
 from finesight.video.work import Work, assembly_of, encoding_for, notes_of, orders_of, resizing
 

@@ -6,8 +6,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from finesight.data.pyav import load_av
 from finesight.video.frame_makers import FrameMaker
-from finesight.video.opening import load_av
 
 
 def relay(source: IO[bytes], target: IO[bytes], make: FrameMaker) -> int:

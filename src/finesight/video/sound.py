@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finesight.video.opening import load_av, open_video
+from finesight.data.pyav import load_av
+from finesight.video.opening import open_video
 
 RATE = 2000
 """Samples a second at which sound is compared: half a millisecond."""

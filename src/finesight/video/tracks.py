@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from finesight.data.pyav import load_av
 from finesight.schema.verdict import Track
-from finesight.video.opening import load_av, open_video
+from finesight.video.opening import open_video
 
 
 def tracks(path: Path) -> tuple[Track, ...]:

@@ -18,7 +18,7 @@ Series = list[tuple[np.ndarray, Annotation]]
 
 
 def series_of(picture: np.ndarray, seed: int) -> Series:
-    return [grow(picture, np.random.default_rng(seed), CONFIG, step) for step in range(STEPS)]
+    return [grow(picture, np.random.default_rng(seed), CONFIG, step) for step in range(STEPS[CONFIG.variety])]
 
 
 @pytest.fixture(scope="module")

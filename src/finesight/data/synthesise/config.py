@@ -6,11 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from finesight.data.synthesise.film import PARTS
 from finesight.schema.taxonomy import Severity
 
 Balance = Literal["published", "tempered", "uniform"]
-Variety = Literal["plain", "wide"]
-STEPS = 1 + len(Severity)
+Variety = Literal["plain", "wide", "film"]
+STEPS: dict[Variety, int] = {"plain": 1 + len(Severity), "wide": 1 + len(Severity), "film": 1 + PARTS}
 """Pictures of a series."""
 
 
@@ -23,9 +24,10 @@ class SynthesisConfig(BaseModel):
     ones stay common). clean_share: share of images left without distortion.
     max_boxes: most distortions planned for one image. variety: `plain` makes each type in one published way, of
     spotless pictures of one size; `wide` in every way of ways.py, of pictures half as large to as large as `size`
-    that may have been compressed, softened or grained a little before, as photographs on the web have.
-    series: each picture STEPS times, with more of one of its distortions each time (see series.py); clean_share
-    does not matter then.
+    that may have been compressed, softened or grained a little before, as photographs on the web have; `film` of such
+    pictures too, but only what making and coding a film does to them, see film.py.
+    series: each picture as often as STEPS says, with more of one of its distortions each time (see series.py);
+    clean_share does not matter then.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -43,4 +45,4 @@ class SynthesisConfig(BaseModel):
     @property
     def steps(self) -> int:
         """Images that are made of one clean picture."""
-        return STEPS if self.series else 1
+        return STEPS[self.variety] if self.series else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finesight.data.synthesise.config import Balance, SynthesisConfig, Variety
+from finesight.data.synthesise.film import FILM
 from finesight.data.synthesise.published import (
     AREA_RANGE,
     AREA_SIGMA,
@@ -59,6 +61,7 @@ table: blurs need detail and exclude each other, so they are wished more often t
 _UNSEEN = 0.24  # share of the claims that turn out not to show anywhere (measured the same way)
 _WHOLE_IMAGE = 0.85  # share of the global distortions that cover the image to its rim; the others leave some
 _EVENING: dict[Balance, float] = {"published": 0.0, "tempered": 0.5, "uniform": 1.0}
+_WAYS: dict[Variety, Mapping[T, tuple[Way, ...]]] = {"plain": {}, "wide": WAYS, "film": FILM}
 _ANY_SHAPE = (0.25, 0.25, 0.25, 0.25)
 _SOFT_SHAPES = (
     0.0,
@@ -101,19 +104,22 @@ def draw_wish(
     severity: Severity | None = None,
 ) -> Wish:
     """One distortion of the mixture; severity: where it is not to be drawn."""
-    rows, odds = _mixture(balance)
+    rows, odds = _mixture(balance, variety)
     kind, is_global = rows[rng.choice(len(rows), p=odds)]
     wish = (_draw_global if is_global else _draw_local)(kind, severity, rng)
-    if variety == "plain" or kind not in WAYS:
-        return wish
-    return replace(wish, way=WAYS[kind][int(rng.integers(len(WAYS[kind])))])
+    if variety == "film":  # encoders and cameras do not choose a place
+        wish = replace(wish, area=1.0, shape="rectangle")
+    ways = _WAYS[variety].get(kind)
+    return replace(wish, way=ways[int(rng.integers(len(ways)))]) if ways else wish
 
 
 @cache
-def _mixture(balance: Balance) -> tuple[list[tuple[T, bool]], NDArray[np.float64]]:
+def _mixture(balance: Balance, variety: Variety) -> tuple[list[tuple[T, bool]], NDArray[np.float64]]:
     """Types with their extent (global or not) and the probability of wishing each."""
     rows, odds = [], []
     for kind, row in FREQUENCIES.items():
+        if variety == "film" and kind not in FILM:
+            continue
         correction = CORRECTIONS[kind]
         total = row.boxes ** _EVENING[balance]
         rows += [(kind, True), (kind, False)]

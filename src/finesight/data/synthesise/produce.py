@@ -19,7 +19,9 @@ from pydantic import BaseModel, ConfigDict
 import finesight
 from finesight.data.atomic import write_bytes, write_text
 from finesight.data.images import load_picture
+from finesight.data.pyav import load_av, require_encoders
 from finesight.data.readers.metadata import write_metadata
+from finesight.data.synthesise import film
 from finesight.data.synthesise.config import SynthesisConfig
 from finesight.data.synthesise.contact import contact_sheet
 from finesight.data.synthesise.journal import Journal
@@ -87,9 +89,11 @@ def synthesise(
         progress: called with the number of images finished since the last call.
 
     Raises:
-        InputError: no usable photograph, or `out` cannot be written.
+        InputError: no usable photograph, `out` cannot be written, or there is no PyAV for `film`.
         ConfigError: `out` holds a set of another recipe.
     """
+    if config.variety == "film":
+        require_encoders(film.ENCODERS)
     order = _shuffled(sorted(set(photos)), config.seed)
     report = progress or (lambda n: None)
     try:
@@ -112,12 +116,13 @@ def _recipe(order: list[Path], config: SynthesisConfig) -> dict[str, object]:
     return {
         "config": config.model_dump(mode="json", exclude={"count", "workers"}),
         "photographs": hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest(),
-        "versions": _versions(),
+        "versions": _versions(config),
     }
 
 
-def _versions() -> dict[str, str]:
-    return {"finesight": finesight.__version__, "numpy": np.__version__, "opencv": cv2.__version__}
+def _versions(config: SynthesisConfig) -> dict[str, str]:
+    versions = {"finesight": finesight.__version__, "numpy": np.__version__, "opencv": cv2.__version__}
+    return versions | {"av": load_av().__version__} if config.variety == "film" else versions
 
 
 def _make_all(
@@ -244,7 +249,7 @@ def _finish(out: Path, config: SynthesisConfig, journal: Journal, photographs: i
         config=config,
         photographs=photographs,
         skipped=dict(sorted(journal.skipped.items())),
-        versions=_versions(),
+        versions=_versions(config),
         statistics=gather(annotations),
     )
     write_text(out / "synthesis.json", report.model_dump_json(indent=1) + "\n")

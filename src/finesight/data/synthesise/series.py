@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from finesight.data.synthesise.config import SynthesisConfig
+from finesight.data.synthesise.film import FilmWay, in_part
 from finesight.data.synthesise.place import Placement, claim
 from finesight.data.synthesise.plan import SOLID_AREAS, draw_number, draw_wish
 from finesight.data.synthesise.plant import ORDER, annotate, apply
@@ -30,7 +31,8 @@ class _Planned(NamedTuple):
 
 def grow(rgb: Rgb, rng: np.random.Generator, config: SynthesisConfig, step: int) -> tuple[Rgb, Annotation]:
     """Picture `step` of the series of a clean picture: without the distortion that grows (0), then with it minor,
-    moderate and severe. All else is the same in all of them; where nothing shows, all are the clean picture.
+    moderate and severe (of a film: in ever stronger parts of its range). All else is the same in all of them; where
+    nothing shows, all are the clean picture.
 
     The annotation's `image`, `source` and `series` are blank: files are the caller's business.
 
@@ -44,8 +46,7 @@ def grow(rgb: Rgb, rng: np.random.Generator, config: SynthesisConfig, step: int)
         return rgb.copy(), annotate(rgb, [])
     growing, *others = planned
     if step:
-        severity = list(Severity)[step - 1]
-        others.append(_Planned(_of_severity(growing.placement, severity), growing.seed))
+        others.append(_Planned(_at_step(growing.placement, step), growing.seed))
     image = rgb.copy()
     affected = [
         apply(image, placement, np.random.default_rng(seed), anyway=True)
@@ -74,9 +75,13 @@ def _plan(rgb: Rgb, rng: np.random.Generator, config: SynthesisConfig) -> list[_
     return []
 
 
-def _of_severity(worst: Placement, severity: Severity) -> Placement:
-    wish, region = replace(worst.wish, severity=severity), worst.region
+def _at_step(worst: Placement, step: int) -> Placement:
+    wish, region = worst.wish, worst.region
+    if isinstance(wish.way, FilmWay):
+        way, severity = in_part(wish.way, step - 1)
+        return Placement(replace(wish, way=way, severity=severity), region)
+    severity = list(Severity)[step - 1]
     if wish.type is DistortionType.MEANINGLESS_SOLID_COLOR:
         # All there is of its severity is its area.
         region = region.middle(sum(SOLID_AREAS[severity]) / sum(SOLID_AREAS[Severity.SEVERE]))
-    return Placement(wish, region)
+    return Placement(replace(wish, severity=severity), region)

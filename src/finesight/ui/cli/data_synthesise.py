@@ -26,6 +26,7 @@ class Variety(StrEnum):
 
     PLAIN = "plain"
     WIDE = "wide"
+    FILM = "film"
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +47,9 @@ def synthesise_(
     ] = Balance.PUBLISHED,
     variety: Annotated[
         Variety,
-        typer.Option(help="Each type made in its one plain way, or in many, of pictures of many sizes."),
+        typer.Option(
+            help="Each type made in its one plain way; in many, of pictures of many sizes; or only what films suffer."
+        ),
     ] = Variety.PLAIN,
     clean_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of images left without distortion.")
