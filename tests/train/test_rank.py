@@ -23,7 +23,7 @@ from finesight.model.nano.modeling import NanoVision
 from finesight.train.rank import train_rank
 from finesight.ui.cli import app
 
-TILT = "model.visual.encoder.feature_tilt"
+TILTS = ("model.visual.encoder.feature_tilt", "model.visual.encoder.hidden_tilt")
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +49,17 @@ def ranked(series: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_tilt_is_all_that_changes(ranked):
     before, after = (load_model(where).family.model.state_dict() for where in (SHIPPED_MODEL, ranked))
     assert before.keys() == after.keys()
-    assert not torch.equal(before[TILT], after[TILT])
-    assert all(torch.equal(before[name], after[name]) for name in before if name != TILT)
+    assert all(not torch.equal(before[name], after[name]) for name in TILTS)
+    assert all(torch.equal(before[name], after[name]) for name in before if name not in TILTS)
 
 
 def test_a_model_that_has_been_ranked_is_ranked_anew_and_not_on_top(series, ranked, tmp_path):
     train_rank(series, tmp_path / "model", str(ranked))
-    one, two = (load_model(where).family.model.state_dict()[TILT] for where in (ranked, tmp_path / "model"))
-    assert one.any()
-    torch.testing.assert_close(one, two, rtol=0, atol=1e-5)  # kernels round by where tensors lie in memory
+    one, two = (load_model(where).family.model.state_dict() for where in (ranked, tmp_path / "model"))
+    for name in TILTS:
+        assert one[name].any()
+        # Kernels round by where tensors lie in memory.
+        torch.testing.assert_close(one[name], two[name], rtol=0, atol=1e-5)
 
 
 def test_a_firmer_constancy_tells_clean_scenes_less_apart(series, ranked, tmp_path):
@@ -68,10 +70,9 @@ def test_a_firmer_constancy_tells_clean_scenes_less_apart(series, ranked, tmp_pa
 
     def spread(where: Path) -> float:
         model = load_model(where)
-        encoder = model.family.model.model.visual.encoder
         with torch.inference_mode():
             seen = model.family.features([model.images(picture) for picture in clean])
-            tilts = [encoder.standardised(f.cells.float()).mean(0) @ encoder.feature_tilt for f in seen]
+            tilts = [model.family.look([f]).tilt for f in seen]
         return float(torch.stack(tilts).std())
 
     assert spread(tmp_path / "model") < 0.3 * spread(ranked)
@@ -110,8 +111,8 @@ def test_a_run_that_was_killed_goes_on_from_the_pictures_it_has_seen(series, tmp
     assert len(looked) == 48 - 20
     other = tmp_path / "whole" / "model"
     train_rank(series, other, str(SHIPPED_MODEL))
-    one, two = (load_model(where).family.model.state_dict()[TILT] for where in (out, other))
-    assert torch.equal(one, two)
+    one, two = (load_model(where).family.model.state_dict() for where in (out, other))
+    assert all(torch.equal(one[name], two[name]) for name in TILTS)
 
 
 def test_a_picture_that_cannot_be_read_is_skipped_and_named(series, tmp_path):

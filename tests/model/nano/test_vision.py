@@ -111,18 +111,24 @@ def test_standardised_features_have_mean_nought_and_deviation_one(encoder, featu
     assert {"feature_mean", "feature_scale"} <= fresh.state_dict().keys()
 
 
-def test_the_tilt_is_that_of_the_mean_standardised_features_of_the_cells_that_are_there(encoder, features):
+def test_the_tilt_weighs_the_means_of_features_and_hidden_states_of_the_cells_that_are_there(
+    encoder, features
+):
     encoder = copy.deepcopy(encoder)
     encoder.standardise(torch.randn(500, FEATURES, generator=torch.Generator().manual_seed(2)) * 3 + 1)
-    encoder.feature_tilt.copy_(torch.randn(FEATURES, generator=torch.Generator().manual_seed(3)))
+    weights = torch.randn(FEATURES + WIDTH, generator=torch.Generator().manual_seed(3))
+    encoder.tilt_by(weights)
+    torch.testing.assert_close(encoder.tilt, weights)
     grids = [(2, 3), (1, 2)]
     pictures = [
         torch.randn(h * w, FEATURES, generator=torch.Generator().manual_seed(h)) * 3 for h, w in grids
     ]
     tilts = encoder(pad_cells(pictures, grids)).dense.tilt
-    for tilt, cells in zip(tilts, pictures, strict=True):
+    for tilt, cells, grid in zip(tilts, pictures, grids, strict=True):
         mean = torch.stack([encoder.standardised(cell) for cell in cells]).mean(0)
-        assert float(tilt) == pytest.approx(float(mean @ encoder.feature_tilt), abs=1e-4)
+        hidden = encoder(pad_cells([cells], [grid])).hidden[0].mean(0) / 2
+        expected = mean @ encoder.feature_tilt + hidden @ encoder.hidden_tilt
+        assert tilt.item() == pytest.approx(expected.item(), abs=1e-4)
 
 
 def view(presence: float) -> Dense:

@@ -79,6 +79,7 @@ class NanoVision(Qwen2_5_VLPreTrainedModel):
         super()._init_weights(module)
         if isinstance(module, CellEncoder):  # of a checkpoint from before scores were tilted
             initialization.zeros_(module.feature_tilt)
+            initialization.zeros_(module.hidden_tilt)
 
     def cell_features(self, pixel_values: Tensor, grid_thw: Tensor) -> list[Tensor]:
         """What the trunk makes of each picture: one (cells, CELL_FEATURES) tensor a picture.

@@ -22,6 +22,9 @@ TYPES = len(DistortionType)
 SEVERITIES = len(Severity)
 LEVELS = len(Level)
 CENTRE_BANDS = 6
+HIDDEN_SHARE = 0.5
+"""Of hidden states in the traits: as one scene grows worse they move about twice as far as features do, and one
+penalty is to be fair to both."""
 POSITION_FEATURES = 4 + 4 * CENTRE_BANDS
 
 
@@ -158,12 +161,14 @@ class CellEncoder(nn.Module):
     feature_mean: Tensor
     feature_scale: Tensor
     feature_tilt: Tensor
+    hidden_tilt: Tensor
 
     def __init__(self, features: int, width: int, layers: int, heads: int) -> None:
         super().__init__()
         self.register_buffer("feature_mean", torch.zeros(features))
         self.register_buffer("feature_scale", torch.ones(features))
         self.register_buffer("feature_tilt", torch.zeros(features))
+        self.register_buffer("hidden_tilt", torch.zeros(width))
         self.read = nn.Sequential(
             nn.Linear(features, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
         )
@@ -185,7 +190,26 @@ class CellEncoder(nn.Module):
         for block in self.blocks:
             x = block(x, cells.valid)
         x = self.norm(x)
-        return Seen(x, self._dense(x, cells, _mean(features, cells.valid) @ self.feature_tilt))
+        return Seen(x, self._dense(x, cells, self.traits(features, x, cells.valid) @ self.tilt))
+
+    @property
+    def tilt(self) -> Tensor:
+        """(F + W,) what each of the traits adds to the log-odds of the score."""
+        return torch.cat([self.feature_tilt, self.hidden_tilt])
+
+    def tilt_by(self, weights: Tensor) -> None:
+        """Let the traits weigh that, (F + W,)."""
+        count = len(self.feature_tilt)
+        self.feature_tilt.copy_(weights[:count])
+        self.hidden_tilt.copy_(weights[count:])
+
+    def traits(self, features: Tensor, hidden: Tensor, valid: Tensor) -> Tensor:
+        """(B, F + W) what tilts weigh: means over the cells that are there of features and of hidden states.
+
+        Args:
+            features: (B, N, F) standardised. hidden: (B, N, W). valid: (B, N).
+        """
+        return torch.cat([_mean(features, valid), HIDDEN_SHARE * _mean(hidden, valid)], dim=-1)
 
     def standardised(self, features: Tensor) -> Tensor:
         """(..., F) features on one scale."""
