@@ -59,8 +59,14 @@ finesight data synthesise $here/photos $here/fresh --count 2000 --seed 41
 whole fresh/samples/combined.json finesight data questions $here/fresh $here/fresh/samples --choices 0
 earn $here/told rollouts mined earn
 
-synthesise $here/photos series --count 4800 --seed 61 --balance uniform --series
-[[ -d $here/ranked ]] || finesight train rank $here/series $here/ranked --model $here/earn/model
+series() { synthesise "$1" "$2" --balance uniform --series "${@:3}"; }
+series $here/photos series --count 4800 --seed 61
+series $here/photos film --count 3600 --seed 81 --variety film
+series "$photos" series.made --count 3800 --seed 62
+series "$photos" film.made --count 2850 --seed 82 --variety film
+for kind in series film; do whole $kind.split/train/metadata.json finesight data split $here/$kind.made $here/$kind.split --photos "$photos"; done
+finesight data join $here/{series,film} $here/{series,film}.split/train --out $here/ranking
+[[ -d $here/ranked ]] || finesight train rank $here/ranking $here/ranked --model $here/earn/model
 [[ -d $here/half ]] || finesight export half $here/ranked $here/half
 
 synthesise $here/photos choices.wide --count 4000 --seed 71 --clean-share 0.14
