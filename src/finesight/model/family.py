@@ -324,18 +324,19 @@ class NanoFamily(Family):
         return [ImageFeatures(c, (), g) for c, g in zip(cells, grids, strict=True)]
 
     def tokens(self, features: Sequence[ImageFeatures], hints: Hints = None) -> ImageTokens:
-        tokens, dense = self.model.model.visual.encode(*self._cells(features), hints)
+        tokens, dense = self.model.model.visual.encode(*self.cells(features), hints)
         return ImageTokens(torch.cat(tokens), [], dense)
 
     def look(self, features: Sequence[ImageFeatures]) -> Dense:
-        view: Dense = self.model.model.visual.look(*self._cells(features))
+        view: Dense = self.model.model.visual.look(*self.cells(features))
         return view
 
     def cell_grids(self, grids: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
         cells: list[tuple[int, int]] = self.model.model.visual.cell_grids(torch.tensor(grids))
         return cells
 
-    def _cells(self, features: Sequence[ImageFeatures]) -> tuple[list[Tensor], list[tuple[int, int]]]:
+    def cells(self, features: Sequence[ImageFeatures]) -> tuple[list[Tensor], list[tuple[int, int]]]:
+        """The features of the cells of each picture, (cells, F), as its encoder takes them, and its grid (h, w)."""
         grids = self.cell_grids([f.grid.tolist() for f in features])
         return [f.cells.to(self.device).float() for f in features], grids
 

@@ -9,7 +9,6 @@ and what the encoder makes of them are fine enough to tell. Nothing but `encoder
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ from torch import Tensor
 from finesight.data.folder import image_path, read_folder
 from finesight.errors import InputError, ModelError
 from finesight.model.family import ImageFeatures, NanoFamily
-from finesight.model.load import LoadedModel, load_model, save_model
+from finesight.model.load import load_model, save_model
 from finesight.model.nano.glance import log_odds
 from finesight.model.nano.vision import CellEncoder, pad_cells
 from finesight.schema.annotation import Annotation
@@ -91,9 +90,8 @@ def train_rank(
     nano = loaded.family
     encoder: CellEncoder = nano.model.model.visual.encoder
     encoder.tilt_by(torch.zeros_like(encoder.tilt))
-    seen, problems = _look(
-        loaded, partial(_look_at, nano), data, [a.image for one in series for a in one], out, track
-    )
+    store = FeatureStore(loaded, out.with_name(f"{out.name}.features"))
+    seen, problems = _look(nano, store, data, [a.image for one in series for a in one], track)
     left = [[seen[a.image] for a in one if a.image in seen] for one in series]
     if all(len(looks) < 2 for looks in left):
         why = problems[0] if problems else "one picture each"
@@ -122,15 +120,13 @@ def series_of(annotations: Iterable[Annotation]) -> list[list[Annotation]]:
 
 
 def _look(
-    loaded: LoadedModel,
-    look: Callable[[ImageFeatures], Look],
+    nano: NanoFamily,
+    store: FeatureStore,
     data: Path,
     images: list[str],
-    out: Path,
     track: Callable[[Sequence[Any]], Iterable[Any]],
 ) -> tuple[dict[str, Look], list[str]]:
     """What is seen in each picture that can be read, and why the others cannot."""
-    store = FeatureStore(loaded, out.with_name(f"{out.name}.features"))
     seen: dict[str, Look] = {}
     problems: list[str] = []
     for image in track(images):
@@ -139,13 +135,13 @@ def _look(
         except InputError as error:
             problems.append(str(error))
             continue
-        seen[image] = look(features)
+        seen[image] = _look_at(nano, features)
     return seen, problems
 
 
 def _look_at(nano: NanoFamily, features: ImageFeatures) -> Look:
     encoder: CellEncoder = nano.model.model.visual.encoder
-    cells = pad_cells([features.cells.to(nano.device).float()], nano.cell_grids([features.grid.tolist()]))
+    cells = pad_cells(*nano.cells([features]))
     with torch.inference_mode():
         seen = encoder(cells)
         traits = encoder.traits(encoder.standardised(cells.features), seen.hidden, cells.valid)[0]
