@@ -6,7 +6,10 @@
 #
 # With LIST those of another list: runs/held.txt has photographs that are for choosing, neither for training nor for the test.
 set -euo pipefail
+give_up() { echo "$1" >&2 && exit 1; }
+
 list=$(realpath "${2:-$(dirname "$0")/photos.txt}")
+[[ -f $list ]] || give_up "$list: no such list; name one like runs/photos.txt"
 mkdir -p "$1" && out=$(realpath "$1")
 work=$(mktemp -d) && trap 'rm -rf "$work" "$out/.half"' EXIT
 cd "$work"
@@ -22,8 +25,6 @@ fetch() { # npm NAME@VERSION or deb NAME; prints the folder it is unpacked in
   fi
   echo "$folder"
 }
-
-give_up() { echo "$1" >&2 && exit 1; }
 
 while read -r digest registry package path name; do
   [[ -f $out/$name ]] && continue

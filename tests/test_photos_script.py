@@ -84,19 +84,28 @@ def test_another_list_can_be_named(script):
     assert [file.name for file in (script.parent / "out").iterdir()] == ["a.jpg"]
 
 
-@pytest.mark.parametrize("name", ["photos.txt", "held.txt"])
+def test_a_list_that_is_not_there_is_named_with_the_remedy(script):
+    done = execute(script, "nowhere.txt")
+    assert done.returncode == 1
+    assert "nowhere.txt: no such list; name one like" in done.stderr
+    assert not (script.parent / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["photos.txt", "held.txt", "dark.txt"])
 def test_every_photograph_of_a_list_has_a_digest_a_version_and_a_name_of_its_own(name):
     lines = (RUNS / name).read_text().splitlines()
     assert all(
-        re.fullmatch(r"[0-9a-f]{64} (npm (@\S+/)?[^@\s]+@[\d.]+|deb \S+) \S+ \S+\.jpg", line)
+        re.fullmatch(r"[0-9a-f]{64} (npm (@\S+/)?[^@\s]+@[\d.]+|deb \S+) \S+ \S+\.(jpg|png)", line)
         for line in lines
     )
     assert len({line.split()[-1] for line in lines}) == len({line.split()[0] for line in lines}) == len(lines)
 
 
 def test_what_is_held_back_is_not_trained_on():
-    trained, held = (
-        {line.split()[0] for line in (RUNS / n).read_text().splitlines()} for n in ("photos.txt", "held.txt")
+    trained, held, dark = (
+        {line.split()[0] for line in (RUNS / f"{name}.txt").read_text().splitlines()}
+        for name in ("photos", "held", "dark")
     )
     assert held
-    assert not trained & held
+    assert dark
+    assert not trained & (held | dark)

@@ -98,3 +98,11 @@ def test_pairs_are_neighbours_of_a_series_better_less_worse():
     assert found.features.tolist() == [[-3.0], [-5.0], [3.0]]
     assert found.odds.tolist() == [2.0, -1.0, 0.5]
     assert found.group.tolist() == [7, 7, 8]
+
+
+def test_a_picture_twice_is_no_pair():
+    twice = [(torch.tensor([1.0]), 3.0)] * 2
+    worse = [*twice, (torch.tensor([1.0]), 2.0)]
+    assert pairs_of([twice, worse], [0, 1]).odds.tolist() == [1.0]
+    with pytest.raises(InputError, match="no series has two pictures that differ"):
+        pairs_of([twice], [0])

@@ -96,13 +96,22 @@ def ordered_by_others(pairs: Pairs, ridge: Tensor) -> Tensor:
 def pairs_of(series: Sequence[Sequence[tuple[Tensor, float]]], groups: Sequence[int]) -> Pairs:
     """Neighbours of each series, which goes from its best picture to its worst: (features (F,), log-odds) of each.
 
+    Neighbours that are the same picture (nothing showed in its scene) say nothing, and are left out.
+
     Args:
         groups: of each series, by number.
+
+    Raises:
+        InputError: no two neighbours differ.
     """
     features, odds, group = [], [], []
     for pictures, number in zip(series, groups, strict=True):
         for (better, higher), (worse, lower) in pairwise(pictures):
+            if higher == lower and torch.equal(better, worse):
+                continue
             features.append(better - worse)
             odds.append(higher - lower)
             group.append(number)
+    if not features:
+        raise InputError("no series has two pictures that differ: make some of scenes with more to see")
     return Pairs(torch.stack(features), torch.tensor(odds), torch.tensor(group))

@@ -144,5 +144,5 @@ def _look_at(nano: NanoFamily, features: ImageFeatures) -> Look:
     cells = pad_cells(*nano.cells([features]))
     with torch.inference_mode():
         seen = encoder(cells)
-        traits = encoder.traits(encoder.standardised(cells.features), seen.hidden, cells.valid)[0]
+        traits = encoder.traits(encoder.standardised(cells.features), seen.hidden, cells.light)[0]
     return Look(traits, log_odds(Level.expected(seen.dense.glance(0, len(features.cells)).levels)))

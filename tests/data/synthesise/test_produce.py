@@ -55,6 +55,25 @@ def test_clean_images_are_there_too_without_distortions(photographs: Photographs
     assert [(a.distortions, a.level) for a in annotations] == [((), Level.EXCELLENT)] * 2
 
 
+@pytest.mark.parametrize("variety", ["plain", "wide"])
+def test_a_share_of_the_pictures_is_in_low_key(
+    photographs: Photographs, tmp_path: Path, variety: str
+) -> None:
+    photos, count = photographs(2), 24
+    shares = {"none": 0.0, "some": 0.5, "all": 1.0}
+    for name, share in shares.items():
+        synthesise(photos, tmp_path / name, config(count, variety=variety, clean_share=1.0, low_key=share))
+    black = {
+        name: [
+            (cv2.imread(str(tmp_path / name / "images" / f"{i:06d}.jpg")) < 24).mean() for i in range(count)
+        ]
+        for name in shares
+    }
+    dark = {name: sum(part > 0.3 for part in parts) for name, parts in black.items()}
+    assert (dark["none"], dark["all"]) == (0, count)
+    assert 6 <= dark["some"] <= 18
+
+
 def test_two_workers_write_the_same_bytes_as_one(photographs: Photographs, tmp_path: Path) -> None:
     photos = photographs(3)
     synthesise(photos, tmp_path / "one", config(9))

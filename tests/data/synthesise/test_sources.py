@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finesight.data.synthesise.sources import cut, find_photographs, load_photograph
+from finesight.data.synthesise.sources import cut, find_photographs, load_photograph, low_key
 from finesight.errors import InputError
 
 
@@ -58,3 +58,26 @@ def test_a_cut_is_never_enlarged() -> None:
         part = cut(fine, 160, np.random.default_rng(seed))
         assert part.shape == (90, 160, 3), "nothing else fits"
         assert set(np.unique(part)) == {0, 255}, "enlarging would put greys between the columns"
+
+
+def test_a_picture_in_low_key_is_mostly_black_and_well_exposed_where_it_is_lit(
+    pictures: list[np.ndarray],
+) -> None:
+    rng = np.random.default_rng(0)
+    lit = []
+    for picture in pictures * 10:
+        before = picture.copy()
+        dark = low_key(picture, rng)
+        assert (picture == before).all()
+        assert (dark.shape, dark.dtype) == (picture.shape, np.uint8)
+        tone = dark.max(axis=2)
+        assert (tone < 16).mean() > 0.3
+        assert 120 <= np.percentile(tone, 99.5) <= 255
+        lit.append((tone > 64).mean())
+    assert min(lit) < 0.05, "a moon"
+    assert max(lit) > 0.25, "a street at night"
+
+
+def test_what_is_black_stays_black_in_low_key() -> None:
+    for seed in range(6):
+        assert not low_key(np.zeros((96, 128, 3), np.uint8), np.random.default_rng(seed)).any()

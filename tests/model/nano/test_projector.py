@@ -16,7 +16,7 @@ from finesight.schema.box import Box
 from finesight.schema.diagnosis import Diagnosis, Finding
 from finesight.schema.taxonomy import DistortionType, Severity
 
-FEATURES, WIDTH, OUT = 20, 32, 96
+FEATURES, WIDTH, OUT = 64, 32, 96
 GRIDS = [(2, 3), (8, 8), (1, 1)]
 FOUND = Finding(type=DistortionType.NOISE, severity=Severity.SEVERE, box=Box.of(100, 200, 700, 900), key=True)
 

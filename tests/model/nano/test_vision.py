@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from finesight.model.nano.trunk import BLACK_SHARE
 from finesight.model.nano.vision import (
     BELIEF_FEATURES,
     POSITION_FEATURES,
@@ -16,7 +17,7 @@ from finesight.model.nano.vision import (
     position_features,
 )
 
-FEATURES, WIDTH = 20, 32
+FEATURES, WIDTH = 64, 32
 GRIDS = [(2, 3), (4, 5), (1, 1)]
 
 
@@ -111,7 +112,7 @@ def test_standardised_features_have_mean_nought_and_deviation_one(encoder, featu
     assert {"feature_mean", "feature_scale"} <= fresh.state_dict().keys()
 
 
-def test_the_tilt_weighs_the_means_of_features_and_hidden_states_of_the_cells_that_are_there(
+def test_the_tilt_weighs_the_means_of_features_and_hidden_states_of_the_cells_that_have_light(
     encoder, features
 ):
     encoder = copy.deepcopy(encoder)
@@ -123,10 +124,14 @@ def test_the_tilt_weighs_the_means_of_features_and_hidden_states_of_the_cells_th
     pictures = [
         torch.randn(h * w, FEATURES, generator=torch.Generator().manual_seed(h)) * 3 for h, w in grids
     ]
+    for picture, black in zip(pictures, ([0, 0.25, 1, 0.5, 0, 1], [1, 1]), strict=True):
+        picture[:, BLACK_SHARE] = torch.tensor(black)
+    lights = torch.tensor([1, 0.75, 0.02, 0.5, 1, 0.02]), torch.tensor([1.0, 1.0])  # all black is all alike
     tilts = encoder(pad_cells(pictures, grids)).dense.tilt
-    for tilt, cells, grid in zip(tilts, pictures, grids, strict=True):
-        mean = torch.stack([encoder.standardised(cell) for cell in cells]).mean(0)
-        hidden = encoder(pad_cells([cells], [grid])).hidden[0].mean(0) / 2
+    for tilt, cells, grid, light in zip(tilts, pictures, grids, lights, strict=True):
+        share = light / light.sum()
+        mean = share @ torch.stack([encoder.standardised(cell) for cell in cells])
+        hidden = share @ encoder(pad_cells([cells], [grid])).hidden[0] / 2
         expected = mean @ encoder.feature_tilt + hidden @ encoder.hidden_tilt
         assert tilt.item() == pytest.approx(expected.item(), abs=1e-4)
 

@@ -27,7 +27,8 @@ class SynthesisConfig(BaseModel):
     that may have been compressed, softened or grained a little before, as photographs on the web have; `film` of such
     pictures too, but only what making and coding a film does to them, see film.py.
     series: each picture as often as STEPS says, with more of one of its distortions each time (see series.py);
-    clean_share does not matter then.
+    clean_share does not matter then. low_key: share of the clean pictures that are mostly black, as at night, see
+    `sources.low_key`.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -40,6 +41,7 @@ class SynthesisConfig(BaseModel):
     clean_share: float = Field(default=0.08, ge=0, le=1)
     max_boxes: int = Field(default=11, ge=1, le=11)
     variety: Variety = "plain"
+    low_key: float = Field(default=0, ge=0, le=1)
     series: bool = False
 
     @property

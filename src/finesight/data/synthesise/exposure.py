@@ -55,6 +55,13 @@ def expose(rgb: Rgb, stops: float) -> Rgb:
     return exposed
 
 
+def bend(rgb: Rgb, gamma: float) -> Rgb:
+    """Code values, as shares of white, to that power."""
+    curve = np.round(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
+    bent: Rgb = cv2.LUT(rgb, curve)
+    return bent
+
+
 def _solid_colors(rgb: Rgb, rng: np.random.Generator) -> tuple[NDArray[np.float64], ...]:
     local = np.asarray(cv2.mean(rgb)[:3])
     hue = np.array([[[rng.integers(180), rng.integers(140, 256), rng.integers(110, 256)]]], np.uint8)

@@ -2,7 +2,8 @@
 
 Encoders of video predict a block from its neighbours and smooth what lies between: with few bits their pictures are
 smeared in patches of many sizes, which the blocks of a JPEG do not teach. And a film is seldom still: cameras follow
-the horizon, and conversions of the frame rate average frames, which blurs along rows or columns.
+the horizon, and conversions of the frame rate average frames, which blurs along rows or columns. Its light comes out
+wrong where the iris is, or where code values are read by another curve than they were written by.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import cv2
 import numpy as np
 
 from finesight.data.pyav import load_av
+from finesight.data.synthesise.exposure import Span, bend, expose
 from finesight.data.synthesise.region import Rgb
-from finesight.data.synthesise.ways import Span
 from finesight.schema.taxonomy import DistortionType as T
 from finesight.schema.taxonomy import Severity
 
@@ -28,6 +29,11 @@ MPEG2_QUANTIZER: Span = (10, 31)
 """FFmpeg's scale of quantisation, of 1..31."""
 PAN: Span = (9.0, 80.0)
 """Length of the path along rows or columns, thousandths of the diagonal; on a geometric scale."""
+OPENED_STOPS: Span = (0.6, 4.2)
+CLOSED_STOPS: Span = (1.0, 6.5)
+"""Light that comes in too much or too little."""
+GAMMA: Span = (1.4, 5.0)
+"""Exponent of code values that are read by too steep a curve."""
 PARTS = 5
 """Of a range, one for each picture of a series: finer than severities, for encoders go by small steps."""
 
@@ -98,9 +104,26 @@ def pan(rgb: Rgb, strength: float, rng: np.random.Generator, diagonal: float) ->
     return blurred
 
 
+def opened(rgb: Rgb, strength: float, rng: np.random.Generator, diagonal: float) -> Rgb:
+    """A frame through an iris opened too far: light multiplied."""
+    return expose(rgb, _between(OPENED_STOPS, strength))
+
+
+def closed(rgb: Rgb, strength: float, rng: np.random.Generator, diagonal: float) -> Rgb:
+    """A frame through an iris closed too far: light divided."""
+    return expose(rgb, -_between(CLOSED_STOPS, strength))
+
+
+def steep(rgb: Rgb, strength: float, rng: np.random.Generator, diagonal: float) -> Rgb:
+    """A frame shown by too steep a curve: what is not white sinks."""
+    return bend(rgb, _between(GAMMA, strength))
+
+
 FILM: Mapping[T, tuple[FilmWay, ...]] = {
     T.BLOCKING_ARTIFACTS: (FilmWay(hevc), FilmWay(hevc), FilmWay(vp9), FilmWay(mpeg2)),
     T.MOTION_BLUR: (FilmWay(pan),),
+    T.OVEREXPOSURE: (FilmWay(opened),),
+    T.UNDEREXPOSURE: (FilmWay(closed), FilmWay(steep)),
 }
 """The ways of a type, equally often, all of them of whole pictures; of codecs most are of the kind of HEVC today."""
 

@@ -28,7 +28,7 @@ from finesight.data.synthesise.journal import Journal
 from finesight.data.synthesise.plant import distort
 from finesight.data.synthesise.region import Rgb
 from finesight.data.synthesise.series import grow
-from finesight.data.synthesise.sources import cut, draw_size, imperfect, load_photograph
+from finesight.data.synthesise.sources import cut, draw_size, imperfect, load_photograph, low_key
 from finesight.data.synthesise.statistics import Statistics, gather
 from finesight.errors import InputError
 from finesight.schema.annotation import Annotation
@@ -219,9 +219,11 @@ def _make_one(photograph: Rgb, index: int, batch: _Batch) -> Annotation:
 
 
 def _clean(photograph: Rgb, config: SynthesisConfig, rng: np.random.Generator) -> Rgb:
-    if config.variety == "plain":
-        return cut(photograph, config.size, rng)
-    return imperfect(cut(photograph, draw_size(config.size, rng), rng), rng)
+    plain = config.variety == "plain"
+    clean = cut(photograph, config.size if plain else draw_size(config.size, rng), rng)
+    if config.low_key and rng.random() < config.low_key:  # no chance is spent on what was not asked for
+        clean = low_key(clean, rng)
+    return clean if plain else imperfect(clean, rng)
 
 
 def name_of(index: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from finesight.data.images import SUFFIXES, load_picture
 from finesight.data.synthesise.exposure import expose
@@ -20,6 +21,11 @@ _ASPECTS = (1.0, 4 / 3, 3 / 2, 16 / 9)
 _LEAST_SHRINKING = (
     1.3  # crops are taken this much larger where the photograph allows: shrinking keeps them crisp
 )
+_LIT_SHARES = 0.03, 0.4  # of a picture in low key
+_BRIGHTEST = 130, 250  # code values that one in two hundred of its pixels reaches,
+_MOST_LIFTED = 4.0  # unless they would have to be multiplied by more than that
+
+Light = NDArray[np.float64]
 
 
 def find_photographs(folder: Path, recursive: bool = False) -> list[Path]:
@@ -99,6 +105,37 @@ def imperfect(rgb: Rgb, rng: np.random.Generator) -> Rgb:
         ok, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)
         rgb = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)) if ok else rgb
     return rgb
+
+
+def low_key(rgb: Rgb, rng: np.random.Generator) -> Rgb:
+    """A clean picture most of which is black, as at night, on a stage and in space: light falls on one spot, or
+    only what was bright is lit. What is lit is well exposed.
+    """
+    height, width = rgb.shape[:2]
+    lit = float(np.exp(rng.uniform(*np.log(_LIT_SHARES))))
+    light = _spot(width, height, lit, rng) if rng.random() < 0.5 else _highlights(rgb, lit)
+    dark = rgb * light[..., None].astype(np.float32)
+    brightest = float(np.percentile(dark.max(axis=2), 99.5))
+    factor = min(float(rng.uniform(*_BRIGHTEST)) / max(brightest, 1.0), _MOST_LIFTED)
+    return (dark * factor).round().clip(0, 255).astype(np.uint8)
+
+
+def _spot(width: int, height: int, lit: float, rng: np.random.Generator) -> Light:
+    """(height, width) of a round light on so much of a picture, its middle anywhere."""
+    x, y = np.meshgrid(np.arange(width) - rng.uniform(0, width), np.arange(height) - rng.uniform(0, height))
+    distance = np.hypot(x, y)
+    return _ramp(-distance, lit, distance.std() * rng.uniform(0.05, 0.5))
+
+
+def _highlights(rgb: Rgb, lit: float) -> Light:
+    """(height, width) of light on so much of a picture, where it is brightest."""
+    tone = cv2.GaussianBlur(rgb.mean(axis=2), (0, 0), max(rgb.shape) / 200)
+    return _ramp(tone, lit, tone.std())
+
+
+def _ramp(values: Light, lit: float, width: float) -> Light:
+    """0..1, one half where the highest `lit` of the values begin; width: of the way from 0 to 1."""
+    return np.clip((values - np.quantile(values, 1 - lit)) / max(width, 1e-6) + 0.5, 0, 1)
 
 
 def _aspects(width: int, height: int, size: int) -> Sequence[tuple[int, int]]:

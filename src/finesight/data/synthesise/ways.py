@@ -170,7 +170,7 @@ def brighten(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: f
         return _through(rgb, values + _draw(CODE_SHIFT, severity, rng))
     if way == 1:
         return _through(rgb, values * _draw(CODE_GAIN, severity, rng))
-    return _through(rgb, 255 * (values / 255) ** (1 / _draw(CODE_GAIN, severity, rng)))
+    return exposure.bend(rgb, 1 / _draw(CODE_GAIN, severity, rng))
 
 
 def darken(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float) -> Rgb:
@@ -180,7 +180,7 @@ def darken(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: flo
         return _through(rgb, values - _draw(CODE_SHIFT, severity, rng))
     if way == 1:
         return _through(rgb, values / (1.15 * _draw(CODE_GAIN, severity, rng)))
-    return _through(rgb, 255 * (values / 255) ** (1.1 * _draw(CODE_GAIN, severity, rng)))
+    return exposure.bend(rgb, 1.1 * _draw(CODE_GAIN, severity, rng))
 
 
 def noisy_dark(rgb: Rgb, severity: Severity, rng: np.random.Generator, diagonal: float) -> Rgb:

@@ -45,6 +45,8 @@ STEM_CHANNELS = 32
 DEPTH_CHANNELS = tuple(stage.channels for stage in STAGES)
 PIXEL_STATISTICS = 12
 CELL_FEATURES = 2 * sum(DEPTH_CHANNELS) + PIXEL_STATISTICS + STRUCTURE_STATISTICS
+BLACK_SHARE = 5 - PIXEL_STATISTICS - STRUCTURE_STATISTICS
+"""Which of a cell's features, from the last one, is the share of its pixels that are black."""
 
 
 class SameConv(nn.Conv2d):

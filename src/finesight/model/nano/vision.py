@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from finesight.model.nano.glance import Glance, glance
 from finesight.model.nano.proposals import Ballot, Proposals, gather_votes
+from finesight.model.nano.trunk import BLACK_SHARE
 from finesight.schema.taxonomy import DistortionType, Level, Severity
 
 TYPES = len(DistortionType)
@@ -25,6 +26,9 @@ CENTRE_BANDS = 6
 HIDDEN_SHARE = 0.5
 """Of hidden states in the traits: as one scene grows worse they move about twice as far as features do, and one
 penalty is to be fair to both."""
+DIMMEST = 0.02
+"""Weight of a black cell beside a lit one in the traits: what is black has little to say, and with no light at all as
+much everywhere."""
 POSITION_FEATURES = 4 + 4 * CENTRE_BANDS
 
 
@@ -43,6 +47,11 @@ class Cells(NamedTuple):
     def grids(self) -> list[tuple[int, int]]:
         """(height, width) of each picture in cells."""
         return [(round(1 / h), round(1 / w)) for w, h in self.centres[:, 0, 2:].tolist()]
+
+    @property
+    def light(self) -> Tensor:
+        """(B, N) share of a cell's pixels that are not black, at least DIMMEST; 0 on padding."""
+        return (1 - self.features[..., BLACK_SHARE]).clamp(DIMMEST, 1) * self.valid
 
 
 class Dense(NamedTuple):
@@ -190,7 +199,7 @@ class CellEncoder(nn.Module):
         for block in self.blocks:
             x = block(x, cells.valid)
         x = self.norm(x)
-        return Seen(x, self._dense(x, cells, self.traits(features, x, cells.valid) @ self.tilt))
+        return Seen(x, self._dense(x, cells, self.traits(features, x, cells.light) @ self.tilt))
 
     @property
     def tilt(self) -> Tensor:
@@ -203,13 +212,13 @@ class CellEncoder(nn.Module):
         self.feature_tilt.copy_(weights[:count])
         self.hidden_tilt.copy_(weights[count:])
 
-    def traits(self, features: Tensor, hidden: Tensor, valid: Tensor) -> Tensor:
-        """(B, F + W) what tilts weigh: means over the cells that are there of features and of hidden states.
+    def traits(self, features: Tensor, hidden: Tensor, light: Tensor) -> Tensor:
+        """(B, F + W) what tilts weigh: means over the cells of features and of hidden states, by the cells' light.
 
         Args:
-            features: (B, N, F) standardised. hidden: (B, N, W). valid: (B, N).
+            features: (B, N, F) standardised. hidden: (B, N, W). light: (B, N), of `Cells`.
         """
-        return torch.cat([_mean(features, valid), HIDDEN_SHARE * _mean(hidden, valid)], dim=-1)
+        return torch.cat([_mean(features, light), HIDDEN_SHARE * _mean(hidden, light)], dim=-1)
 
     def standardised(self, features: Tensor) -> Tensor:
         """(..., F) features on one scale."""
@@ -231,7 +240,7 @@ def _pooled(x: Tensor, valid: Tensor) -> Tensor:
     return torch.cat([_mean(x, valid), x.masked_fill(~valid[..., None], -torch.inf).amax(1)], dim=-1)
 
 
-def _mean(x: Tensor, valid: Tensor) -> Tensor:
-    """(B, N, W) to (B, W): mean over the cells that are there."""
-    there = valid[..., None]
-    return (x * there).sum(1) / there.sum(1)
+def _mean(x: Tensor, weights: Tensor) -> Tensor:
+    """(B, N, W) to (B, W): mean over the cells, by weights (B, N) or over those that are there."""
+    by = weights[..., None]
+    return (x * by).sum(1) / by.sum(1)

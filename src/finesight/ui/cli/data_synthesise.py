@@ -51,6 +51,9 @@ def synthesise_(
             help="Each type made in its one plain way; in many, of pictures of many sizes; or only what films suffer."
         ),
     ] = Variety.PLAIN,
+    low_key: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of clean pictures that are mostly black, as at night.")
+    ] = 0,
     clean_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of images left without distortion.")
     ] = 0.08,
@@ -75,6 +78,7 @@ def synthesise_(
         workers=workers,
         balance=balance.value,
         variety=variety.value,
+        low_key=low_key,
         clean_share=clean_share,
         max_boxes=max_boxes,
         series=series,
