@@ -59,11 +59,11 @@ finesight data synthesise $here/photos $here/fresh --count 2000 --seed 41
 whole fresh/samples/combined.json finesight data questions $here/fresh $here/fresh/samples --choices 0
 earn $here/told rollouts mined earn
 
-series() { synthesise "$1" "$2" --balance uniform --series "${@:3}"; }
+series() { synthesise "$1" "$2" --balance uniform --series --low-key 0.25 "${@:3}"; }
 series $here/photos series --count 4800 --seed 61
-series $here/photos film --count 3600 --seed 81 --variety film
+series $here/photos film --count 14400 --seed 81 --variety film
 series "$photos" series.made --count 3800 --seed 62
-series "$photos" film.made --count 2850 --seed 82 --variety film
+series "$photos" film.made --count 11400 --seed 82 --variety film
 for kind in series film; do whole $kind.split/train/metadata.json finesight data split $here/$kind.made $here/$kind.split --photos "$photos"; done
 finesight data join $here/{series,film} $here/{series,film}.split/train --out $here/ranking
 [[ -d $here/ranked ]] || finesight train rank $here/ranking $here/ranked --model $here/earn/model
